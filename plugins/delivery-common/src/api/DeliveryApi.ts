@@ -1,0 +1,100 @@
+import {
+  Deployment,
+  DeploymentVerb,
+  Finding,
+  Release,
+  ReleaseVerb,
+  ServiceRef,
+  TargetVerb,
+  CommandAnswer,
+} from '../model';
+import {
+  ChangeEvent,
+  CommitView,
+  DeploymentDetail,
+  EnvironmentView,
+  LogChunk,
+  MeasurementsView,
+  Page,
+  ReleaseDetail,
+  ServiceOverview,
+  ServiceSummary,
+  TargetView,
+} from './views';
+
+/** @public */
+export interface PageRequest {
+  cursor?: string;
+  limit?: number;
+}
+
+/** Verbs carry a key so that sending one twice does it once. @public */
+export interface VerbRequest {
+  reason?: string;
+  idempotencyKey?: string;
+  expectedVersion?: number;
+}
+
+/** What the frontend, the terminal client and CI use. @public */
+export interface DeliveryApi {
+  getServices(
+    request?: PageRequest & { owner?: string; system?: string },
+  ): Promise<Page<ServiceSummary>>;
+  getOverview(service: ServiceRef): Promise<ServiceOverview>;
+  getCommits(service: ServiceRef, request?: { ref?: string; limit?: number }): Promise<CommitView[]>;
+  getEnvironments(): Promise<EnvironmentView[]>;
+  /** The estate: service × environment. */
+  getTargets(
+    request?: PageRequest & { environment?: string; owner?: string; system?: string; service?: ServiceRef },
+  ): Promise<Page<TargetView>>;
+
+  createRelease(
+    service: ServiceRef,
+    request: { commit: string; idempotencyKey?: string; reason?: string },
+  ): Promise<Release>;
+  getReleases(request: PageRequest & { service?: ServiceRef }): Promise<Page<Release>>;
+  getRelease(id: string): Promise<ReleaseDetail>;
+  getReleaseLogs(id: string, request: { stage: string; after?: string; waitMs?: number }): Promise<LogChunk>;
+  getFindings(releaseId: string): Promise<{ findings: Finding[]; notCovered: string[] }>;
+  commandRelease(id: string, verb: ReleaseVerb, request?: VerbRequest): Promise<CommandAnswer>;
+
+  createDeployment(
+    request: VerbRequest & {
+      service: ServiceRef;
+      environment: string;
+      releaseId: string;
+      kind?: 'deploy' | 'rollback';
+    },
+  ): Promise<Deployment>;
+  getDeployments(
+    request: PageRequest & { service?: ServiceRef; environment?: string },
+  ): Promise<Page<Deployment>>;
+  getDeployment(id: string): Promise<DeploymentDetail>;
+  getMeasurements(deploymentId: string): Promise<MeasurementsView>;
+  commandDeployment(id: string, verb: DeploymentVerb, request?: VerbRequest): Promise<CommandAnswer>;
+
+  commandTarget(
+    service: ServiceRef,
+    environment: string,
+    verb: TargetVerb,
+    request?: VerbRequest,
+  ): Promise<CommandAnswer>;
+  runOperation(
+    service: ServiceRef,
+    environment: string,
+    operation: string,
+    request?: VerbRequest & { args?: Record<string, string | number | boolean> },
+  ): Promise<CommandAnswer>;
+  getInstanceLogs(
+    service: ServiceRef,
+    environment: string,
+    request: { instance?: string; after?: string; waitMs?: number; limit?: number },
+  ): Promise<LogChunk>;
+
+  /** The resumable change stream; ends when the signal aborts. */
+  streamEvents(
+    request: { lastEventId?: string; services?: ServiceRef[] },
+    onEvent: (event: ChangeEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+}

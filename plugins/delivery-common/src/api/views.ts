@@ -1,0 +1,179 @@
+import {
+  Command,
+  CommitInfo,
+  DefinitionModel,
+  Deployment,
+  Digest,
+  GenerationRole,
+  Health,
+  Hold,
+  InstanceState,
+  Measurement,
+  AnalysisVerdict,
+  Observed,
+  Release,
+  ServiceRef,
+  TargetRecord,
+  TimelineEvent,
+  TrafficState,
+  WorkloadsState,
+} from '../model';
+
+/** A page of a keyset-paged list. @public */
+export interface Page<T> {
+  items: T[];
+  nextCursor?: string;
+}
+
+/** @public */
+export interface ServiceSummary {
+  ref: ServiceRef;
+  title: string;
+  owner?: string;
+  system?: string;
+  /** Set when the delivery definition of the default branch cannot be used. */
+  definitionError?: DefinitionProblem;
+}
+
+/** Where a bad definition is bad. Lines and columns start at 1. @public */
+export interface DefinitionProblem {
+  file: string;
+  line?: number;
+  column?: number;
+  /** `environments[0].strategy.canary.steps[1].weight` */
+  path?: string;
+  expected: string;
+  found: string;
+  hint?: string;
+}
+
+/** What the platform says about an environment. @public */
+export interface EnvironmentView {
+  name: string;
+  title: string;
+  tier: string;
+  connection: { type: string; name: string };
+  automation: boolean;
+  queue: 'queue' | 'supersede' | 'reject';
+  /** Things a person must know: "isolates nothing". */
+  notices: string[];
+}
+
+/** One box of the pipeline: a service in an environment, as it is now. @public */
+export interface TargetView {
+  service: ServiceRef;
+  environment: EnvironmentView;
+  stable?: GenerationRole & { version: string; commitSha: string; promotedAtMs?: number };
+  hold?: Hold;
+  active?: Deployment;
+  queued: Deployment[];
+  last?: Deployment;
+  health: { status: Health; causes: string[] };
+  workloads: Observed<WorkloadsState>;
+  traffic: Observed<TrafficState>;
+  /** Live rates of each track of late, for the box's numbers. */
+  tracks: TrackMetrics[];
+  verdicts: AnalysisVerdict[];
+  drift: Array<{ instance: string; expected: Digest; found?: Digest }>;
+  operations: OperationView[];
+  /** Which verbs the caller may use now; the others with the reason. */
+  verbs: Record<string, { allowed: boolean; reason?: string }>;
+  rowVersion: number;
+}
+
+/** @public */
+export interface TrackMetrics {
+  track: string;
+  generation: string;
+  windowMs: number;
+  requests?: number;
+  requestsPerSecond?: number;
+  successRatio?: number;
+  latencyP95Ms?: number;
+}
+
+/** An optional verb that the environment's connection offers. @public */
+export interface OperationView {
+  id: string;
+  title: string;
+  description: string;
+  /** For switches: what it is now. */
+  on?: boolean;
+  destructive: boolean;
+}
+
+/** Everything the Delivery tab needs, in one answer. @public */
+export interface ServiceOverview {
+  service: ServiceSummary;
+  targets: TargetView[];
+  /** Releases that are being made, newest first, and the last finished one. */
+  releases: Release[];
+  permissions: { allowDisabled: boolean };
+}
+
+/** @public */
+export interface DeploymentDetail {
+  deployment: Deployment;
+  release?: Release;
+  target: Pick<TargetRecord, 'stable' | 'draining' | 'desired'>;
+  verdicts: AnalysisVerdict[];
+  events: TimelineEvent[];
+  pendingCommands: Command[];
+  verbs: Record<string, { allowed: boolean; reason?: string }>;
+  /** What applies: config and secret versions that a rollback would not bring back. */
+  notRestorable: string[];
+}
+
+/** @public */
+export interface ReleaseDetail {
+  release: Release;
+  /** The resolved definition, as it will be used. */
+  definition?: DefinitionModel;
+  definitionProblems: DefinitionProblem[];
+  deployments: Deployment[];
+  verbs: Record<string, { allowed: boolean; reason?: string }>;
+}
+
+/** @public */
+export interface MeasurementsView {
+  measurements: Measurement[];
+  verdicts: AnalysisVerdict[];
+}
+
+/** A bounded part of a log; poll again from `nextOffset`. @public */
+export interface LogChunk {
+  lines: LogLine[];
+  nextOffset: string;
+  /** Nothing more will come. */
+  ended: boolean;
+  /** Lines that were dropped before the first one. */
+  dropped?: number;
+}
+
+/** @public */
+export interface LogLine {
+  atMs: number;
+  text: string;
+  stream?: 'stdout' | 'stderr' | 'system';
+  instance?: string;
+  track?: string;
+}
+
+/** @public */
+export interface CommitView extends CommitInfo {
+  /** The newest release of this commit, when there is one. */
+  releaseId?: string;
+  releaseStatus?: Release['status'];
+}
+
+/** A hint that something changed; the client fetches what it shows of it. @public */
+export interface ChangeEvent {
+  /** Opaque; send back as `Last-Event-ID` to resume. */
+  id: string;
+  kind: 'service' | 'target' | 'release' | 'deployment' | 'instances' | 'reset';
+  subject: string;
+  service?: ServiceRef;
+  version?: number;
+  /** For `instances`: the state itself, so that no fetch is needed. */
+  instances?: Observed<InstanceState[]>;
+}

@@ -1,0 +1,8 @@
+/**
+ * Types, schemas, permissions and the API client of Slipway.
+ *
+ * @packageDocumentation
+ */
+export * from './model';
+export * from './api';
+export * from './permissions';

@@ -1,0 +1,183 @@
+import { AnalysisModel, Amount, StrategyModel } from './definition';
+import { Digest } from './identity';
+import { Reason, VerdictKind } from './verdict';
+
+/**
+ * The running copy of a Plan in a Target, and where it came from.
+ *
+ * @public
+ */
+export interface GenerationRole {
+  /** Derived from the Plan's hash; the same Plan is the same generation. */
+  generation: string;
+  planId: string;
+  releaseId: string;
+  deploymentId: string;
+  /** Digest per image name of the definition. */
+  digests: Record<string, Digest>;
+  /** How many instances the Plan asks for when it serves everything. */
+  replicas: number;
+}
+
+/** @public */
+export type Track = 'stable' | 'canary' | 'preview' | 'draining';
+
+/** @public */
+export interface TrafficShare {
+  generation: string;
+  /** 0..100. The shares of a target add up to 100 or to 0. */
+  percent: number;
+}
+
+/**
+ * What the world should look like. The shell converges to the *latest* one;
+ * it is never queued. A generation that is not named is removed, but only
+ * after the shares in force give it nothing.
+ *
+ * @public
+ */
+export interface Desired {
+  /** Grows by one with each change; observations name the one they reflect. */
+  revision: number;
+  generations: Array<{
+    generation: string;
+    planId: string;
+    track: Track;
+    replicas: number;
+  }>;
+  shares: TrafficShare[];
+  /** The Plan whose shared objects (Service, HPA...) are in force. */
+  sharedPlanId?: string;
+}
+
+/**
+ * A strategy lowered to the primitive operations that one interpreter runs.
+ *
+ * @public
+ */
+export type StepModel =
+  /** Bring the candidate to this many instances and wait until they are ready. */
+  | { type: 'scale'; replicas: Amount }
+  /** Give the candidate this share, never more than its ready capacity. */
+  | { type: 'weight'; percent: number }
+  | { type: 'pause'; durationMs?: number }
+  | { type: 'analysis'; analysis: AnalysisModel }
+  /** Replace stable by the candidate, batch by batch. */
+  | { type: 'roll'; maxSurge: Amount; maxUnavailable: Amount }
+  /** The candidate becomes stable; what served before drains. */
+  | { type: 'promote'; scaleDownDelayMs: number };
+
+/** @public */
+export type StepStatus =
+  | 'pending'
+  | 'active'
+  | 'done'
+  | 'skipped'
+  | 'failed';
+
+/** @public */
+export interface StepState {
+  index: number;
+  step: StepModel;
+  status: StepStatus;
+  startedAtMs?: number;
+  finishedAtMs?: number;
+  /** When the step's own waiting ends (pause, analysis). */
+  endsAtMs?: number;
+  /** Set on analysis steps: key of the measurements. */
+  analysisId?: string;
+  verdict?: VerdictKind;
+  /** Why it was skipped or failed. */
+  reason?: Reason;
+}
+
+/** @public */
+export type PauseReason =
+  /** A `pause` step. */
+  | 'step'
+  /** A person. */
+  | 'manual'
+  /** An analysis could not say yes or no. */
+  | 'inconclusive'
+  /** We could not do or know something; a person decides. */
+  | 'errored';
+
+/** @public */
+export type RolloutPhase =
+  | 'stepping'
+  /** Traffic goes back to stable first, then the candidate is scaled away. */
+  | 'aborting'
+  | 'finished';
+
+/** @public */
+export type Outcome =
+  | 'succeeded'
+  /** A verdict said no; stable serves everything again. */
+  | 'rolled-back'
+  /** A verdict said no and there was nothing to go back to. */
+  | 'failed'
+  /** A person said no. */
+  | 'aborted'
+  | 'cancelled'
+  | 'superseded';
+
+/** @public */
+export interface AnalysisRun {
+  id: string;
+  placement: 'step' | 'background';
+  stepIndex?: number;
+  analysis: AnalysisModel;
+  candidate: string;
+  baseline?: string;
+  startedAtMs: number;
+  /** Absolute: the verdict is due no later (duration + extension). */
+  deadlineMs: number;
+  status: 'running' | VerdictKind | 'stopped';
+}
+
+/**
+ * The rollout of one Deployment, as the engine keeps it between ticks.
+ *
+ * @public
+ */
+export interface RolloutState {
+  deploymentId: string;
+  /** Raised by retry; part of every analysis id and idempotency key. */
+  attempt: number;
+  kind: 'deploy' | 'rollback' | 'restart';
+  strategy: StrategyModel;
+  candidate: GenerationRole;
+  phase: RolloutPhase;
+  steps: StepState[];
+  stepIndex: number;
+  startedAtMs: number;
+  progressDeadlineWindowMs: number;
+  /** Absolute; moved on by every bit of progress, suspended while paused. */
+  progressDeadlineMs?: number;
+  /** The greatest ready count and weight reached in this step: what progress means. */
+  progressMark?: string;
+  paused?: { reason: PauseReason; sinceMs: number; untilMs?: number; detail?: Reason };
+  /** What an abort leads to, and why. */
+  abort?: { outcome: Outcome; reason: Reason; sinceMs: number; deadlineMs: number };
+  analyses: AnalysisRun[];
+  outcome?: Outcome;
+  reason?: Reason;
+  finishedAtMs?: number;
+  /** Set when a step fails for a technical cause: retried with back-off, then a person is asked. */
+  error?: { reason: Reason; sinceMs: number; attempts: number; retryAtMs: number };
+}
+
+/**
+ * Everything the engine remembers of a Target's world. One row, one version.
+ *
+ * @public
+ */
+export interface TargetRecord {
+  stable?: GenerationRole;
+  /** Kept serving-ready until the delay has passed, for an instant way back. */
+  draining: Array<GenerationRole & { removeAtMs: number }>;
+  rollout?: RolloutState;
+  /** Newest first, what was promoted here; bounded. */
+  promoted: Array<{ releaseId: string; planId: string; generation: string; atMs: number }>;
+  desired: Desired;
+}

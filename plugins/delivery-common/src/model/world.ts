@@ -1,0 +1,72 @@
+import { Digest } from './identity';
+import { TrafficShare } from './rollout';
+import { Observed } from './observed';
+
+/** @public */
+export type InstancePhase =
+  | 'pulling'
+  | 'starting'
+  | 'running'
+  | 'stopping'
+  | 'stopped'
+  | 'backing-off'
+  | 'unknown';
+
+/** A named cause with its evidence and the fixing action. @public */
+export interface HealthCause {
+  /** `probe-failing`, `crash-loop`, `image-pull`, `exited`, `not-runnable`... */
+  code: string;
+  summary: string;
+  evidence?: string;
+  action?: string;
+  sinceMs: number;
+}
+
+/** @public */
+export interface InstanceState {
+  id: string;
+  generation: string;
+  phase: InstancePhase;
+  ready: boolean;
+  restarts: number;
+  startedAtMs?: number;
+  /** What really runs, per image name; absent when it is not known. */
+  digests?: Record<string, Digest>;
+  /** Where it answers, for people: `127.0.0.1:31001`. */
+  address?: string;
+  cause?: HealthCause;
+}
+
+/** @public */
+export interface GenerationState {
+  generation: string;
+  planId: string;
+  wanted: number;
+  ready: number;
+  instances: InstanceState[];
+  cause?: HealthCause;
+}
+
+/** @public */
+export interface WorkloadsState {
+  generations: GenerationState[];
+}
+
+/** @public */
+export interface TrafficState {
+  /** What the router was told and took. */
+  accepted: TrafficShare[];
+  /** What really flowed of late, where the data plane tells; absent without traffic. */
+  measured?: { shares: TrafficShare[]; requests: number; windowMs: number };
+  /** Where the service answers, for people. */
+  address?: string;
+}
+
+/** @public */
+export interface World {
+  workloads: Observed<WorkloadsState>;
+  traffic: Observed<TrafficState>;
+}
+
+/** @public */
+export type Health = 'healthy' | 'progressing' | 'degraded' | 'unknown' | 'idle';

@@ -1,0 +1,6 @@
+/**
+ * The ports of Slipway and the OCI layout and registry client.
+ *
+ * @packageDocumentation
+ */
+export * from './ports';

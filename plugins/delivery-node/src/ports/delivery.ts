@@ -1,0 +1,215 @@
+import {
+  GenerationRole,
+  InstanceState,
+  LogChunk,
+  MeasurementOutcome,
+  Observed,
+  OperationView,
+  StrategyModel,
+  TargetRef,
+  TrafficShare,
+  TrafficState,
+  WorkloadsState,
+} from '@slipway/backstage-plugin-delivery-common';
+
+/**
+ * Who writes: a growing number per Target (`epoch`) and the `revision` of the
+ * desired state. A world that can compare refuses an older epoch.
+ *
+ * @public
+ */
+export interface Fence {
+  epoch: number;
+  revision: number;
+}
+
+/** Thrown by an adapter when the world has seen a newer epoch. @public */
+export class StaleEpochError extends Error {
+  readonly name = 'StaleEpochError';
+  constructor(
+    readonly ours: number,
+    readonly theirs: number,
+  ) {
+    super(`The world has seen epoch ${theirs}, ours is ${ours}`);
+  }
+}
+
+/** @public */
+export type Fencing = 'compare-and-set' | 'idempotent' | 'check-then-act';
+
+/** One rendered object. @public */
+export interface PlanObject {
+  /** `apps/v1/Deployment/checkout` */
+  id: string;
+  mediaType: string;
+  bytes: Buffer;
+}
+
+/** A Release rendered for one Target: immutable, hashed. @public */
+export interface Plan {
+  /** sha256 over everything below; hex. */
+  id: string;
+  target: TargetRef;
+  releaseId: string;
+  objects: PlanObject[];
+  /** Image name of the definition to `repository:tag@sha256:...`. */
+  images: Record<string, string>;
+  replicas: number;
+  /** What the environment does not do, to tell people: "HorizontalPodAutoscaler: ignored". */
+  ignored: string[];
+}
+
+/** @public */
+export interface RenderRequest {
+  target: TargetRef;
+  releaseId: string;
+  /** The deploy bundle: manifest sources of the release, path -> bytes. */
+  bundle: Map<string, Buffer>;
+  path: string;
+  images: Record<string, string>;
+  signal: AbortSignal;
+}
+
+/** @public */
+export interface Renderer {
+  readonly id: 'plain' | 'kustomize' | 'helm' | string;
+  /** `InputError` with file and line when the sources are wrong. */
+  render(request: RenderRequest): Promise<PlanObject[]>;
+}
+
+/** Brings the running copies of Plans to the wanted number. @public */
+export interface Workloads {
+  readonly fencing: Fencing;
+  /**
+   * Looks at a rendered Plan before anything is applied: how many instances
+   * it asks for, what would be ignored, and what makes it impossible
+   * (`InputError`: "entrypoint is not node", "no Deployment found").
+   */
+  inspect(objects: PlanObject[], images: Record<string, string>, target: TargetRef): Promise<{ replicas: number; ignored: string[] }>;
+  ensure(
+    target: TargetRef,
+    fence: Fence,
+    generation: { generation: string; plan: Plan; track: string; replicas: number },
+    signal: AbortSignal,
+  ): Promise<void>;
+  observe(target: TargetRef, signal: AbortSignal): Promise<Observed<WorkloadsState>>;
+  remove(target: TargetRef, fence: Fence, generation: string, signal: AbortSignal): Promise<void>;
+}
+
+/** @public */
+export interface TrafficRouter {
+  readonly fencing: Fencing;
+  capabilities(): { weights: boolean; measures: boolean; headers: boolean; mirror: boolean };
+  request(target: TargetRef, fence: Fence, shares: TrafficShare[], signal: AbortSignal): Promise<void>;
+  observe(target: TargetRef, signal: AbortSignal): Promise<Observed<TrafficState>>;
+}
+
+/** Objects beside the workloads. `before`: additive only; `promote`: the shared ones. @public */
+export interface PlanObjects {
+  apply(target: TargetRef, fence: Fence, plan: Plan, phase: 'before' | 'promote', signal: AbortSignal): Promise<void>;
+  prune(target: TargetRef, fence: Fence, keep: Plan[], signal: AbortSignal): Promise<void>;
+}
+
+/** Another controller leads the rollout. @public */
+export interface DelegatedRollout {
+  /** A program with gate points, or what it cannot express. */
+  lower(strategy: StrategyModel): { program: unknown } | { cannot: string[] };
+  start(target: TargetRef, plan: Plan, program: unknown, key: string, signal: AbortSignal): Promise<void>;
+  find(target: TargetRef, key: string, signal: AbortSignal): Promise<{ id: string } | undefined>;
+  observe(target: TargetRef, id: string, signal: AbortSignal): Promise<Observed<DelegatedState>>;
+  resume(target: TargetRef, id: string, gate: string, signal: AbortSignal): Promise<void>;
+  abort(target: TargetRef, id: string, signal: AbortSignal): Promise<void>;
+}
+
+/** @public */
+export interface DelegatedState {
+  phase: 'running' | 'at-gate' | 'succeeded' | 'rolled-back' | 'failed' | 'foreign';
+  gate?: string;
+  message: string;
+}
+
+/** Watches instances. One watch, whatever number of people look. @public */
+export interface LiveSource {
+  /**
+   * Calls back with the whole state of a target whenever it changes, and with
+   * `unknown` when the source is lost. Never throws; ends with the signal.
+   */
+  watch(
+    onChange: (target: TargetRef, state: Observed<InstanceState[]>) => void,
+    signal: AbortSignal,
+  ): void;
+}
+
+/** Optional verbs: restart, scale, delete an instance, example traffic. @public */
+export interface Operations {
+  list(target: TargetRef, signal: AbortSignal): Promise<OperationView[]>;
+  /** `InputError` for arguments that make no sense. */
+  run(
+    target: TargetRef,
+    operation: string,
+    args: Record<string, string | number | boolean>,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ message: string }>;
+}
+
+/** @public */
+export interface MetricQuery {
+  target: TargetRef;
+  generation: string;
+  metric: string;
+  fromMs: number;
+  toMs: number;
+}
+
+/** @public */
+export interface MetricProvider {
+  readonly id: string;
+  metrics(): Array<{ name: string; unit: 'ratio' | 'milliseconds' | 'count'; description: string }>;
+  /** Never throws for missing or failing data: that is an outcome. */
+  query(query: MetricQuery, signal: AbortSignal): Promise<{ outcome: MeasurementOutcome; query: string }>;
+}
+
+/** @public */
+export interface LogProvider {
+  /** `after` continues exactly where an earlier answer ended. Waits up to `waitMs` for news. */
+  read(
+    request: {
+      target: TargetRef;
+      instance?: string;
+      after?: string;
+      limit: number;
+      waitMs: number;
+    },
+    signal: AbortSignal,
+  ): Promise<LogChunk>;
+}
+
+/**
+ * Everything one environment's connection offers. The platform's configuration
+ * names the connection; a repository cannot.
+ *
+ * @public
+ */
+export interface Connection {
+  readonly type: string;
+  readonly name: string;
+  /** Shown on every page of the environment: "isolates nothing". */
+  notices(): string[];
+  renderers: Renderer[];
+  workloads: Workloads;
+  traffic: TrafficRouter;
+  objects?: PlanObjects;
+  live: LiveSource;
+  operations?: Operations;
+  metrics: MetricProvider[];
+  logs?: LogProvider;
+  /** May the roles be told apart in the world already, so that names stay stable? */
+  describeRole?(role: GenerationRole): string;
+}
+
+/** Makes connections of one type from the platform's configuration. @public */
+export interface ConnectionFactory {
+  readonly type: string;
+  create(name: string): Promise<Connection>;
+}

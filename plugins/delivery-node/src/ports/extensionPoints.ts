@@ -1,0 +1,41 @@
+import { createExtensionPoint } from '@backstage/backend-plugin-api';
+import {
+  ImageBuilder,
+  ImageScanner,
+  RegistryAccess,
+  SourceFetcher,
+} from './release';
+import { ConnectionFactory } from './delivery';
+import { BlobStore, Notifier } from './misc';
+
+/** What makes a Release. @public */
+export interface DeliveryReleaseExtensionPoint {
+  addSourceFetcher(fetcher: SourceFetcher): void;
+  /** The first one that does not refuse builds. */
+  addImageBuilder(builder: ImageBuilder): void;
+  setImageScanner(scanner: ImageScanner): void;
+  setRegistry(registry: RegistryAccess): void;
+}
+
+/** @public */
+export const deliveryReleaseExtensionPoint =
+  createExtensionPoint<DeliveryReleaseExtensionPoint>({ id: 'delivery.release' });
+
+/** Where Releases go. @public */
+export interface DeliveryConnectionExtensionPoint {
+  addConnectionFactory(factory: ConnectionFactory): void;
+}
+
+/** @public */
+export const deliveryConnectionExtensionPoint =
+  createExtensionPoint<DeliveryConnectionExtensionPoint>({ id: 'delivery.connection' });
+
+/** @public */
+export interface DeliverySupportExtensionPoint {
+  addNotifier(notifier: Notifier): void;
+  setBlobStore(store: BlobStore): void;
+}
+
+/** @public */
+export const deliverySupportExtensionPoint =
+  createExtensionPoint<DeliverySupportExtensionPoint>({ id: 'delivery.support' });

@@ -1,0 +1,4 @@
+export * from './release';
+export * from './delivery';
+export * from './misc';
+export * from './extensionPoints';
