@@ -115,7 +115,7 @@ export interface ReleasesStore {
 
 export interface TargetsStore {
   /** Makes the rows for the pairs that do not exist yet; sets owner, system, tier on the others. */
-  ensureMany(rows: Array<{ target: TargetRef; tier: string; owner?: string; system?: string }>): Promise<void>;
+  ensureMany(rows: Array<{ target: TargetRef; tier: string; owner?: string; system?: string }>, tx?: StoreTx): Promise<void>;
   get(target: TargetRef, tx?: StoreTx): Promise<TargetRow | undefined>;
   list(options: PageOptions & { environment?: string; owner?: string; system?: string; service?: ServiceRef }): Promise<Page<TargetRow>>;
   /** By lease (epoch) and expected rowVersion. */
@@ -124,6 +124,7 @@ export interface TargetsStore {
 }
 
 export interface DeploymentsStore {
+  /** Idempotent by key (and by id): the existing one is returned. */
   create(row: Deployment & { idempotencyKey?: string }, tx?: StoreTx): Promise<Deployment>;
   get(id: string, tx?: StoreTx): Promise<Deployment | undefined>;
   save(lease: Lease, row: Deployment, tx: StoreTx): Promise<Deployment>;
@@ -146,6 +147,8 @@ export interface CommandsStore {
   /** Idempotent by key. Wakes the subject's work item in the same transaction. */
   add(command: Command & { idempotencyKey?: string; expectedVersion?: number }): Promise<{ command: Command; answer?: CommandAnswer }>;
   pending(subjects: string[], tx?: StoreTx): Promise<Command[]>;
+  /** Unanswered, oldest first, on the target and on any of its deployments, ended ones too (`retry`). */
+  pendingForTarget(target: TargetRef, tx?: StoreTx): Promise<Command[]>;
   answer(answers: CommandAnswer[], tx: StoreTx): Promise<void>;
   getAnswer(id: string): Promise<CommandAnswer | undefined>;
 }
@@ -159,6 +162,11 @@ export interface WorkStore {
   release(lease: Lease, wakeAtMs: number | undefined, tx?: StoreTx): Promise<void>;
   /** Makes it due now (or at `atMs`), idempotent; takes effect also while it is claimed. */
   poke(kind: Lease['kind'], id: string, options?: { atMs?: number }, tx?: StoreTx): Promise<void>;
+  /**
+   * For the audited verb "take over": makes the epoch at least `atLeast`, in
+   * the row and in the lease that is returned. Throws LeaseLostError.
+   */
+  raiseEpoch(lease: Lease, atLeast: number, tx?: StoreTx): Promise<Lease>;
   stats(): Promise<{ due: number; claimed: number; oldestDueAgeMs?: number }>;
 }
 

@@ -180,4 +180,19 @@ export interface TargetRecord {
   /** Newest first, what was promoted here; bounded. */
   promoted: Array<{ releaseId: string; planId: string; generation: string; atMs: number }>;
   desired: Desired;
+  /** Since when stable is seen whole; kept by the engine for gates of other environments. */
+  stableHealth?: {
+    generation: string;
+    /** Absent: not healthy, or not known. */
+    healthySinceMs?: number;
+    /** Sum over the instances: one more means that one of them died in between. */
+    restarts: number;
+  };
+  /** What cannot be observed of the last converge; kept by the engine. */
+  applied?: {
+    /** Shared objects of this Plan were applied. */
+    sharedPlanId?: string;
+    /** Everything of this revision was done, pruning included. */
+    revision: number;
+  };
 }
