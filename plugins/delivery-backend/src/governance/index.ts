@@ -1,0 +1,4 @@
+export * from './findings';
+export * from './gates';
+export * from './hold';
+export * from './queue';
