@@ -4,3 +4,4 @@
  * @packageDocumentation
  */
 export * from './ports';
+export * from './oci';

@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { InputError } from '@backstage/errors';
+import { Digest } from '@slipway/backstage-plugin-delivery-common';
+import tarStream, { Header } from 'tar-stream';
+import { OciLayout } from './layout';
+import { OCI_MEDIA_TYPES, OciDescriptor } from './manifest';
+import { safeSegments } from './safePaths';
+
+/** Part of every digest we make: never change it without a reason. */
+const GZIP_LEVEL = 6;
+const GZIP_OS_BYTE = 9;
+const GZIP_OS_UNKNOWN = 255;
+const SMALL_FILE_BYTES = 1024 * 1024;
+
+/** One thing in a layer. Modes are set here, not taken from the disk. @public */
+export type LayerEntry = {
+  /** Relative to the image's root, without a leading slash. */
+  path: string;
+  uid?: number;
+  gid?: number;
+  mode?: number;
+} & (
+  | { type: 'directory' }
+  | { type: 'symlink'; target: string }
+  | { type: 'file'; bytes: Buffer }
+  | { type: 'file'; file: string; size: number }
+);
+
+/** @public */
+export interface WrittenLayer {
+  descriptor: OciDescriptor;
+  /** Digest of the uncompressed archive, for the image's configuration. */
+  diffId: Digest;
+}
+
+function compareBytes(a: LayerEntry, b: LayerEntry): number {
+  return Buffer.compare(Buffer.from(a.path), Buffer.from(b.path));
+}
+
+/** Entries in byte order, each folder before what it holds, each path once. */
+function prepare(entries: readonly LayerEntry[]): LayerEntry[] {
+  const byPath = new Map<string, LayerEntry>();
+  for (const entry of entries) {
+    const segments = safeSegments(entry.path, 'A layer to write');
+    if (segments.length === 0) {
+      continue;
+    }
+    segments.slice(0, -1).forEach((_segment, index) => {
+      const path = segments.slice(0, index + 1).join('/');
+      if (!byPath.has(path)) {
+        byPath.set(path, { type: 'directory', path });
+      }
+    });
+    const path = segments.join('/');
+    byPath.set(path, { ...entry, path });
+  }
+  return [...byPath.values()].sort(compareBytes);
+}
+
+function headerOf(entry: LayerEntry, mtime: Date): Header {
+  const common = {
+    uid: entry.uid ?? 0,
+    gid: entry.gid ?? 0,
+    uname: '',
+    gname: '',
+    mtime,
+  };
+  if (entry.type === 'directory') {
+    return {
+      ...common,
+      name: `${entry.path}/`,
+      type: 'directory',
+      mode: entry.mode ?? 0o755,
+    };
+  }
+  if (entry.type === 'symlink') {
+    return {
+      ...common,
+      name: entry.path,
+      type: 'symlink',
+      linkname: entry.target,
+      mode: 0o777,
+    };
+  }
+  return {
+    ...common,
+    name: entry.path,
+    type: 'file',
+    mode: entry.mode ?? 0o644,
+    size: 'bytes' in entry ? entry.bytes.length : entry.size,
+  };
+}
+
+async function readWhole(file: string, size: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for await (const chunk of createReadStream(file)) {
+    total += chunk.length;
+    chunks.push(chunk);
+  }
+  if (total !== size) {
+    throw new InputError(
+      `${file} changed while it was being packed: ${size} bytes before, ${total} now`,
+    );
+  }
+  return Buffer.concat(chunks, total);
+}
+
+async function addEntry(
+  pack: tarStream.Pack,
+  entry: LayerEntry,
+  mtime: Date,
+): Promise<void> {
+  const header = headerOf(entry, mtime);
+  if (
+    entry.type === 'file' &&
+    'file' in entry &&
+    entry.size > SMALL_FILE_BYTES
+  ) {
+    await pipeline(createReadStream(entry.file), pack.entry(header));
+    return;
+  }
+  let bytes: Buffer | undefined;
+  if (entry.type === 'file') {
+    bytes =
+      'bytes' in entry ? entry.bytes : await readWhole(entry.file, entry.size);
+  }
+  await new Promise<void>((resolve, reject) => {
+    const done = (error?: Error | null) => (error ? reject(error) : resolve());
+    if (bytes) {
+      pack.entry(header, bytes, done);
+    } else {
+      pack.entry(header, done);
+    }
+  });
+}
+
+/** The same compressed bytes on every operating system. */
+function createSystemEraser(): Transform {
+  let position = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, callback) {
+      let out = chunk;
+      const index = GZIP_OS_BYTE - position;
+      if (index >= 0 && index < chunk.length) {
+        out = Buffer.from(chunk);
+        out[index] = GZIP_OS_UNKNOWN;
+      }
+      position += chunk.length;
+      callback(undefined, out);
+    },
+  });
+}
+
+/**
+ * Writes a layer whose bytes depend on nothing but the entries and the time:
+ * sorted, owned by 0 unless said otherwise, one time for everything, no time
+ * in the compression's header.
+ *
+ * Errors: `InputError` for names that lead out and files that change
+ * meanwhile.
+ *
+ * @public
+ */
+export async function writeLayer(
+  layout: OciLayout,
+  entries: readonly LayerEntry[],
+  options: { mtimeSeconds: number; maxBytes: number; signal?: AbortSignal },
+): Promise<WrittenLayer> {
+  const sorted = prepare(entries);
+  const mtime = new Date(options.mtimeSeconds * 1000);
+  const pack = tarStream.pack();
+  const diffHash = createHash('sha256');
+  const tap = new Transform({
+    transform(chunk: Buffer, _encoding, callback) {
+      diffHash.update(chunk);
+      callback(undefined, chunk);
+    },
+  });
+  const filling = (async () => {
+    for (const entry of sorted) {
+      options.signal?.throwIfAborted();
+      await addEntry(pack, entry, mtime);
+    }
+    pack.finalize();
+  })().catch(error => {
+    pack.destroy(error);
+    throw error;
+  });
+  const writing = layout.writeBlobStream(
+    [
+      Readable.from(pack),
+      tap,
+      createGzip({ level: GZIP_LEVEL }),
+      createSystemEraser(),
+    ],
+    { maxBytes: options.maxBytes, signal: options.signal },
+  );
+  const [written] = await Promise.all([writing, filling]);
+  return {
+    descriptor: { mediaType: OCI_MEDIA_TYPES.layerGzip, ...written },
+    diffId: `sha256:${diffHash.digest('hex')}`,
+  };
+}
