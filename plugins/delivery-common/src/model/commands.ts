@@ -35,4 +35,6 @@ export interface CommandAnswer {
   accepted: boolean;
   /** Why it was refused, or what it did. */
   message: string;
+  /** The engine has not answered yet; the verb is written down and will be. */
+  pending?: boolean;
 }

@@ -1,0 +1,12 @@
+export { createLive } from './live';
+export type { LiveOptions } from './live';
+export { createChangeStream } from './changeStream';
+export { createObserver } from './observer';
+export type { Observer, Observation } from './observer';
+export type {
+  ChangeStream,
+  ChangeSubscription,
+  Live,
+  LiveChange,
+  LivePosition,
+} from './types';

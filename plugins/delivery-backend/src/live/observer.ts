@@ -1,0 +1,186 @@
+import { LoggerService } from '@backstage/backend-plugin-api';
+import {
+  GenerationState,
+  InstanceState,
+  Observed,
+  OperationView,
+  TargetRecord,
+  TargetRef,
+  TrackMetrics,
+  TrafficState,
+  WorkloadsState,
+  isKnown,
+  stringifyTarget,
+} from '@slipway/backstage-plugin-delivery-common';
+import { Connection } from '@slipway/backstage-plugin-delivery-node';
+import { SharedReads } from './sharedReads';
+import { withTimeLimit } from './timeLimit';
+import { readTracks, trackGenerations } from './trackMetrics';
+import { Live } from './types';
+
+/*
+ * What a page shows of the world. Instances come from the watch and cost
+ * nothing; traffic, rates and operations are asked of the connection, but at
+ * most once a second for a target whatever number of people look, and never
+ * for longer than the time limit: a slow or failing connection makes its own
+ * values unknown and delays nothing else for longer than that.
+ */
+
+const TTL_MS = 1_000;
+const TIME_LIMIT_MS = 2_000;
+const MAX_ENTRIES = 5_000;
+
+export interface Observation {
+  workloads: Observed<WorkloadsState>;
+  traffic: Observed<TrafficState>;
+  tracks: TrackMetrics[];
+  operations: OperationView[];
+}
+
+export interface Observer {
+  /** Without asking the connection: what the watch has brought. For lists. */
+  glance(target: TargetRef, record: TargetRecord): Observation;
+  /** Everything a page shows of one target. Never throws. */
+  observe(target: TargetRef, record: TargetRecord): Promise<Observation>;
+}
+
+export interface ObserverOptions {
+  connections: ReadonlyMap<string, Connection>;
+  live: Pick<Live, 'instances'>;
+  logger: LoggerService;
+  clock?: () => number;
+  timeLimitMs?: number;
+}
+
+export function createObserver(options: ObserverOptions): Observer {
+  const { connections, live, logger } = options;
+  const clock = options.clock ?? Date.now;
+  const timeLimitMs = options.timeLimitMs ?? TIME_LIMIT_MS;
+  const shared = { ttlMs: TTL_MS, maxEntries: MAX_ENTRIES, clock };
+  const workloadReads = new SharedReads<Observed<WorkloadsState>>(shared);
+  const trafficReads = new SharedReads<Observed<TrafficState>>(shared);
+  const trackReads = new SharedReads<TrackMetrics[]>(shared);
+  const operationReads = new SharedReads<OperationView[]>(shared);
+
+  /** The value of the read, or the fallback made from its error. */
+  async function attempt<T>(
+    what: string,
+    target: TargetRef,
+    read: (signal: AbortSignal) => Promise<T>,
+    fallback: (message: string) => T,
+  ): Promise<T> {
+    try {
+      return await withTimeLimit(timeLimitMs, what, read);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      logger.debug(`${what} of ${stringifyTarget(target)}: ${message}`);
+      return fallback(message);
+    }
+  }
+
+  function glance(target: TargetRef, record: TargetRecord): Observation {
+    return {
+      workloads: toWorkloads(live.instances(target), record),
+      traffic: {
+        unknown: 'Traffic is not asked for in lists',
+        sinceMs: clock(),
+      },
+      tracks: [],
+      operations: [],
+    };
+  }
+
+  return {
+    glance,
+    async observe(target, record) {
+      const connection = connections.get(target.environment);
+      const fromWatch = toWorkloads(live.instances(target), record);
+      if (!connection) {
+        const unknown = `No connection is configured for environment "${target.environment}"`;
+        const sinceMs = clock();
+        return {
+          workloads: fromWatch,
+          traffic: { unknown, sinceMs },
+          tracks: [],
+          operations: [],
+        };
+      }
+      const key = stringifyTarget(target);
+      const generations = trackGenerations(record);
+      const [workloads, traffic, tracks, operations] = await Promise.all([
+        isKnown(fromWatch)
+          ? fromWatch
+          : workloadReads.read(key, () =>
+              attempt<Observed<WorkloadsState>>(
+                'The state of the instances',
+                target,
+                signal => connection.workloads.observe(target, signal),
+                unknown => ({ unknown, sinceMs: clock() }),
+              ),
+            ),
+        trafficReads.read(key, () =>
+          attempt<Observed<TrafficState>>(
+            'The traffic',
+            target,
+            signal => connection.traffic.observe(target, signal),
+            unknown => ({ unknown, sinceMs: clock() }),
+          ),
+        ),
+        trackReads.read(
+          `${key} ${generations.map(g => g.generation).join(' ')}`,
+          () =>
+            attempt<TrackMetrics[]>(
+              'The rates of the tracks',
+              target,
+              signal =>
+                readTracks(connection.metrics, target, generations, clock(), signal),
+              () => [],
+            ),
+        ),
+        operationReads.read(key, () =>
+          attempt<OperationView[]>(
+            'The list of operations',
+            target,
+            async signal => connection.operations?.list(target, signal) ?? [],
+            () => [],
+          ),
+        ),
+      ]);
+      return { workloads, traffic, tracks, operations };
+    },
+  };
+}
+
+/** Groups the instances by generation, with what each generation should have. */
+function toWorkloads(
+  instances: Observed<InstanceState[]>,
+  record: TargetRecord,
+): Observed<WorkloadsState> {
+  if (!isKnown(instances)) {
+    return instances;
+  }
+  const generations = new Map<string, GenerationState>();
+  for (const wanted of record.desired.generations) {
+    generations.set(wanted.generation, {
+      generation: wanted.generation,
+      planId: wanted.planId,
+      wanted: wanted.replicas,
+      ready: 0,
+      instances: [],
+    });
+  }
+  for (const instance of instances.known) {
+    const state = generations.get(instance.generation) ?? {
+      generation: instance.generation,
+      planId: '',
+      wanted: 0,
+      ready: 0,
+      instances: [],
+    };
+    generations.set(instance.generation, state);
+    state.instances.push(instance);
+    state.ready += instance.ready ? 1 : 0;
+    state.cause = state.cause ?? instance.cause;
+  }
+  return { ...instances, known: { generations: [...generations.values()] } };
+}
