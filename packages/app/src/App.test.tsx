@@ -2,27 +2,20 @@ import { render, waitFor } from '@testing-library/react';
 import App from './App';
 
 describe('App', () => {
-  it('should render', async () => {
-    process.env = {
+  it('renders with the delivery plugin installed', async () => {
+    Object.assign(process.env, {
       NODE_ENV: 'test',
       APP_CONFIG: [
         {
           data: {
             app: { title: 'Test' },
             backend: { baseUrl: 'http://localhost:7007' },
-            techdocs: {
-              storageUrl: 'http://localhost:7007/api/techdocs/static/docs',
-            },
           },
           context: 'test',
         },
-      ] as any,
-    };
-
-    const rendered = render(App.createRoot());
-
-    await waitFor(() => {
-      expect(rendered.baseElement).toBeInTheDocument();
+      ],
     });
+    const rendered = render(App.createRoot());
+    await waitFor(() => expect(rendered.baseElement).toBeInTheDocument());
   });
 });

@@ -1,0 +1,53 @@
+// `npm start` after the set-up: makes the example, says what runs and where,
+// and starts the portal. The services of the example are run by a process of
+// their own that outlives the portal; `npm start -- --stop` ends it.
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { makeCatalog, makeRepository } from './example.mjs';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const data = path.resolve(process.env.SLIPWAY_DATA ?? path.join(root, '.slipway'));
+const repositories = path.join(data, 'repositories');
+const say = line => process.stdout.write(`[slipway] ${line}\n`);
+
+if (process.argv.includes('--help')) {
+  say('npm start              start the portal and the example');
+  say('npm start -- --stop    stop the services of the example');
+  process.exit(0);
+}
+
+if (process.argv.includes('--stop')) {
+  const { stopServices } = await import('./stop.mjs');
+  process.exit(await stopServices(data, say));
+}
+
+await fs.mkdir(repositories, { recursive: true, mode: 0o700 });
+const made = await makeRepository(
+  path.join(root, 'examples', 'storefront'),
+  path.join(repositories, 'storefront'),
+);
+await makeCatalog(path.join(root, 'examples', 'catalog'), path.join(data, 'catalog'), repositories);
+
+say(made ? 'made the example repository' : 'the example repository is there');
+say('portal    http://localhost:3000  (enter as guest, then open Checkout > Delivery)');
+say('backend   http://localhost:7007/api/delivery');
+say(`data      ${path.relative(process.cwd(), data) || '.'}  (delete it to begin again)`);
+say(`commits   ${path.relative(process.cwd(), path.join(repositories, 'storefront'))}  (a git repository: add your own)`);
+say('the services go on when this stops; end them with: npm start -- --stop');
+
+const require = createRequire(import.meta.url);
+const cli = path.join(
+  path.dirname(require.resolve('@backstage/cli/package.json')),
+  'bin',
+  'backstage-cli',
+);
+const child = spawn(process.execPath, [cli, 'repo', 'start', ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: 'inherit',
+  env: { ...process.env, SLIPWAY_DATA: data },
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+child.on('close', code => process.exit(code ?? 0));
