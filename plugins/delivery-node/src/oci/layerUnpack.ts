@@ -106,9 +106,6 @@ class LayerUnpacker {
       case 'link':
         await this.writeHardLink(path, header);
         return;
-      case 'pax-global-header':
-      case 'pax-header':
-        return;
       default:
         throw new InputError(
           `${this.where} has the entry "${header.name}" of type "${header.type}"; only files, folders and links are unpacked`,

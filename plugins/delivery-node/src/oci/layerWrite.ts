@@ -61,7 +61,10 @@ function prepare(entries: readonly LayerEntry[]): LayerEntry[] {
   return [...byPath.values()].sort(compareBytes);
 }
 
-function headerOf(entry: LayerEntry, mtime: Date): Header {
+/** What the writer of archives needs to be told. */
+type WritableHeader = Partial<Header> & { name: string };
+
+function headerOf(entry: LayerEntry, mtime: Date): WritableHeader {
   const common = {
     uid: entry.uid ?? 0,
     gid: entry.gid ?? 0,

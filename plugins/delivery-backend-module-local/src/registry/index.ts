@@ -1,0 +1,6 @@
+export {
+  createRegistryServer,
+  startRegistry,
+  type RegistryServerOptions,
+  type StartedRegistry,
+} from './server';
