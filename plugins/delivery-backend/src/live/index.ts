@@ -2,6 +2,7 @@ export { createLive } from './live';
 export type { LiveOptions } from './live';
 export { createChangeStream } from './changeStream';
 export { createObserver } from './observer';
+export { withTimeLimit } from './timeLimit';
 export type { Observer, Observation } from './observer';
 export type {
   ChangeStream,

@@ -1,0 +1,27 @@
+import { createConditionExports } from '@backstage/plugin-permission-node';
+import {
+  deliveryServiceResourceRef,
+  deliveryTargetResourceRef,
+} from './resources';
+import { serviceRules, targetRules } from './rules';
+
+const service = createConditionExports({
+  resourceRef: deliveryServiceResourceRef,
+  rules: serviceRules,
+});
+const target = createConditionExports({
+  resourceRef: deliveryTargetResourceRef,
+  rules: targetRules,
+});
+
+/** For permission policies: conditions on releases, findings and logs. @public */
+export const deliveryServiceConditions = service.conditions;
+/** @public */
+export const createDeliveryServiceConditionalDecision =
+  service.createConditionalDecision;
+
+/** For permission policies: conditions on deployment verbs. @public */
+export const deliveryTargetConditions = target.conditions;
+/** @public */
+export const createDeliveryTargetConditionalDecision =
+  target.createConditionalDecision;

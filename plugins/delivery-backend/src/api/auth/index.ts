@@ -1,0 +1,11 @@
+export { createAuthorizer } from './authorizer';
+export type { Authorizer, AuthorizerOptions } from './authorizer';
+export { NO_GRANTS, describeResource, requireAllowed } from './grants';
+export type { Caller, Decision, Grants } from './grants';
+export { readMachines } from './machines';
+export type { MachineGrant } from './machines';
+export { createAudit } from './audit';
+export type { Audit } from './audit';
+export { registerPermissions } from './registration';
+export { loadServiceResource, loadTargetResource } from './resources';
+export type { ServiceResource, TargetResource } from './resources';

@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { NotFoundError, NotImplementedError } from '@backstage/errors';
+import {
+  CommandAnswer,
+  EnvironmentView,
+  LogChunk,
+  Page,
+  ServiceRef,
+  TargetRef,
+  TargetVerb,
+  TargetView,
+  deliveryTargetReadPermission,
+  stringifyTarget,
+} from '@slipway/backstage-plugin-delivery-common';
+import { Connection } from '@slipway/backstage-plugin-delivery-node';
+import { withTimeLimit } from '../../live';
+import { environmentView } from '../views';
+import { runCommand } from './commandAnswers';
+import { ServiceDependencies } from './dependencies';
+import { TargetReader } from './targetReader';
+import {
+  Context,
+  LogQuery,
+  PageQuery,
+  TargetsService,
+  VerbOptions,
+} from './types';
+
+const OPERATION_LIMIT_MS = 30_000;
+
+/** Environments, the estate, and the verbs on one target. */
+export class DefaultTargets implements TargetsService {
+  readonly #deps: ServiceDependencies;
+  readonly #targets: TargetReader;
+
+  constructor(deps: ServiceDependencies, targets: TargetReader) {
+    this.#deps = deps;
+    this.#targets = targets;
+  }
+
+  async environments(_context: Context): Promise<EnvironmentView[]> {
+    return this.#deps.environments.map(environment =>
+      environmentView(
+        environment,
+        this.#deps.connections.get(environment.name),
+      ),
+    );
+  }
+
+  async list(
+    context: Context,
+    query: PageQuery & {
+      environment?: string;
+      owner?: string;
+      system?: string;
+      service?: ServiceRef;
+    },
+  ): Promise<Page<TargetView>> {
+    const page = await this.#deps.store.targets.list({
+      ...query,
+      filter: context.grants.filter(deliveryTargetReadPermission),
+    });
+    const views = await Promise.all(
+      page.items.map(row => this.#targets.view(context, row, 'list')),
+    );
+    return {
+      items: views.filter((view): view is TargetView => view !== undefined),
+      nextCursor: page.nextCursor,
+    };
+  }
+
+  async command(
+    context: Context,
+    target: TargetRef,
+    verb: TargetVerb,
+    options: VerbOptions,
+  ): Promise<CommandAnswer> {
+    const { store, deployments, clock } = this.#deps;
+    return runCommand(
+      store,
+      context,
+      {
+        kind: 'target',
+        id: stringifyTarget(target),
+        verb,
+        wake: () => deployments.poke(target),
+      },
+      { ...options, nowMs: clock() },
+    );
+  }
+
+  async operate(
+    _context: Context,
+    target: TargetRef,
+    operation: string,
+    options: VerbOptions & { args: Record<string, string | number | boolean> },
+  ): Promise<CommandAnswer> {
+    const { operations, type, name } = this.#connection(target);
+    if (!operations) {
+      throw new NotImplementedError(
+        `The connection ${type}/${name} of ${target.environment} offers no operations`,
+      );
+    }
+    const key = options.idempotencyKey ?? randomUUID();
+    const { message } = await withTimeLimit(
+      OPERATION_LIMIT_MS,
+      `The operation "${operation}"`,
+      async signal => {
+        const known = await operations.list(target, signal);
+        if (!known.some(candidate => candidate.id === operation)) {
+          throw new NotFoundError(
+            `No operation "${operation}" on ${stringifyTarget(
+              target,
+            )}: expected one of ${
+              known.map(candidate => candidate.id).join(', ') || '(none)'
+            }`,
+          );
+        }
+        return operations.run(target, operation, options.args, key, signal);
+      },
+    );
+    return { commandId: key, accepted: true, message };
+  }
+
+  async logs(
+    _context: Context,
+    target: TargetRef,
+    query: LogQuery & { instance?: string },
+  ): Promise<LogChunk> {
+    const { logs, type, name } = this.#connection(target);
+    if (!logs) {
+      throw new NotImplementedError(
+        `The connection ${type}/${name} of ${target.environment} keeps no logs`,
+      );
+    }
+    const { instance, after, limit, waitMs } = query;
+    return logs.read({ target, instance, after, limit, waitMs }, query.signal);
+  }
+
+  #connection(target: TargetRef): Connection {
+    const connection = this.#deps.connections.get(target.environment);
+    if (!connection) {
+      throw new NotFoundError(
+        `No environment "${target.environment}": expected one of ${this.#deps.environments
+          .map(environment => environment.name)
+          .join(', ')}`,
+      );
+    }
+    return connection;
+  }
+}

@@ -1,0 +1,77 @@
+import { LoggerService } from '@backstage/backend-plugin-api';
+import {
+  Actor,
+  AnalysisRun,
+  AnalysisVerdict,
+  CommitInfo,
+  Deployment,
+  Measurement,
+  Release,
+  ServiceRef,
+  TargetRef,
+} from '@slipway/backstage-plugin-delivery-common';
+import { Connection } from '@slipway/backstage-plugin-delivery-node';
+import type { DeliveryStore } from '../../store/types';
+import { Observer } from '../../live';
+
+/** What the API needs of an environment's configuration. */
+export interface EnvironmentInfo {
+  name: string;
+  title: string;
+  tier: string;
+  connection: { type: string; name: string };
+  automation: boolean;
+  queue: 'queue' | 'supersede' | 'reject';
+  order: number;
+}
+
+/** What the API needs of the release room. */
+export interface ReleaseMaker {
+  createRelease(options: {
+    service: ServiceRef;
+    commit: string;
+    actor: Actor;
+    idempotencyKey: string;
+  }): Promise<Release>;
+  commits(
+    service: ServiceRef,
+    options: { ref?: string; limit: number },
+  ): Promise<CommitInfo[]>;
+}
+
+/** What the API needs of the engine. */
+export interface DeploymentMaker {
+  requestDeployment(options: {
+    service: ServiceRef;
+    environment: string;
+    releaseId: string;
+    kind: 'deploy' | 'rollback';
+    actor: Actor;
+    cause: string;
+    idempotencyKey: string;
+  }): Promise<Deployment>;
+  poke(target: TargetRef): void | Promise<void>;
+}
+
+/** What the API needs of the analysis room. */
+export type Judge = (input: {
+  run: AnalysisRun;
+  measurements: Measurement[];
+  nowMs: number;
+}) => AnalysisVerdict;
+
+/** What the plain implementations work with. */
+export interface ServiceDependencies {
+  store: DeliveryStore;
+  /** In promotion order. */
+  environments: EnvironmentInfo[];
+  connections: ReadonlyMap<string, Connection>;
+  observer: Observer;
+  releases: ReleaseMaker;
+  deployments: DeploymentMaker;
+  judge: Judge;
+  /** `delivery.permissions.allowDisabled`, to show it. */
+  allowDisabled: boolean;
+  logger: LoggerService;
+  clock: () => number;
+}

@@ -1,0 +1,10 @@
+export { createServices } from './createServices';
+export type { ApiServices } from './createServices';
+export type {
+  DeploymentMaker,
+  EnvironmentInfo,
+  Judge,
+  ReleaseMaker,
+  ServiceDependencies,
+} from './dependencies';
+export type { Context } from './types';

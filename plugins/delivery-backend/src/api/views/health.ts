@@ -1,0 +1,97 @@
+import {
+  Deployment,
+  GenerationRole,
+  Health,
+  Observed,
+  TargetRecord,
+  TargetView,
+  WorkloadsState,
+  isKnown,
+} from '@slipway/backstage-plugin-delivery-common';
+
+/**
+ * The health of a target in one word. `unknown` wins over everything that
+ * would need an observation; nothing deployed is `idle`, not healthy.
+ */
+export function targetHealth(
+  record: TargetRecord,
+  active: Deployment | undefined,
+  workloads: Observed<WorkloadsState>,
+): { status: Health; causes: string[] } {
+  if (!record.stable && !record.rollout) {
+    return { status: active ? 'progressing' : 'idle', causes: [] };
+  }
+  if (!isKnown(workloads)) {
+    return { status: 'unknown', causes: [workloads.unknown] };
+  }
+  const causes = stableCauses(record, workloads.known);
+  if (causes.length > 0 && !isReplacing(record)) {
+    return { status: 'degraded', causes };
+  }
+  if (record.rollout && record.rollout.phase !== 'finished') {
+    return { status: 'progressing', causes };
+  }
+  return { status: 'healthy', causes };
+}
+
+/** A rolling update takes stable's instances away on purpose. */
+function isReplacing(record: TargetRecord): boolean {
+  const { rollout } = record;
+  return (
+    rollout?.phase === 'stepping' &&
+    rollout.steps[rollout.stepIndex]?.step.type === 'roll'
+  );
+}
+
+function stableCauses(record: TargetRecord, state: WorkloadsState): string[] {
+  if (!record.stable) {
+    return [];
+  }
+  const { generation, replicas } = record.stable;
+  const running = state.generations.find(g => g.generation === generation);
+  const wanted = running?.wanted ?? replicas;
+  const ready = running?.ready ?? 0;
+  const causes: string[] = [];
+  if (ready < wanted) {
+    causes.push(`${ready} of ${wanted} instances are ready`);
+  }
+  for (const instance of running?.instances ?? []) {
+    if (instance.cause && !causes.includes(instance.cause.summary)) {
+      causes.push(instance.cause.summary);
+    }
+  }
+  return causes;
+}
+
+/** Instances that run other bytes than their generation's Plan names. */
+export function targetDrift(
+  record: TargetRecord,
+  workloads: Observed<WorkloadsState>,
+): TargetView['drift'] {
+  if (!isKnown(workloads)) {
+    return [];
+  }
+  const roles = new Map<string, GenerationRole>();
+  for (const role of [
+    record.stable,
+    record.rollout?.candidate,
+    ...record.draining,
+  ]) {
+    if (role) {
+      roles.set(role.generation, role);
+    }
+  }
+  const drift: TargetView['drift'] = [];
+  for (const generation of workloads.known.generations) {
+    const role = roles.get(generation.generation);
+    for (const instance of role ? generation.instances : []) {
+      for (const [image, expected] of Object.entries(role?.digests ?? {})) {
+        const found = instance.digests?.[image];
+        if (found !== undefined && found !== expected) {
+          drift.push({ instance: instance.id, expected, found });
+        }
+      }
+    }
+  }
+  return drift;
+}

@@ -1,0 +1,11 @@
+export { environmentView } from './environmentView';
+export { targetView, withRollout } from './targetView';
+export type { ReleaseLabel } from './targetView';
+export {
+  DEPLOYMENT_VERB_PERMISSIONS,
+  TARGET_PAGE_PERMISSIONS,
+  TARGET_VERB_PERMISSIONS,
+  deploymentVerbs,
+  releaseVerbs,
+  targetVerbs,
+} from './verbs';

@@ -1,0 +1,95 @@
+import {
+  AnalysisVerdict,
+  Deployment,
+  EnvironmentView,
+  TargetView,
+} from '@slipway/backstage-plugin-delivery-common';
+import type { TargetRow } from '../../store/types';
+import { Observation } from '../../live';
+import { targetDrift, targetHealth } from './health';
+import { MayDo, targetVerbs } from './verbs';
+
+/** What is known of the release that is stable. */
+export interface ReleaseLabel {
+  version: string;
+  commitSha: string;
+}
+
+export interface TargetViewParts {
+  row: TargetRow;
+  environment: EnvironmentView;
+  observation: Observation;
+  stableRelease?: ReleaseLabel;
+  /** Not terminal, oldest first. */
+  open: Deployment[];
+  last?: Deployment;
+  verdicts: AnalysisVerdict[];
+  may: MayDo;
+}
+
+/** The stored record and what was observed, merged into one box. */
+export function targetView(parts: TargetViewParts): TargetView {
+  const { row, observation } = parts;
+  const { record } = row;
+  const active = findActive(parts);
+  return {
+    service: row.target.service,
+    environment: parts.environment,
+    stable: record.stable && {
+      ...record.stable,
+      version: parts.stableRelease?.version ?? '',
+      commitSha: parts.stableRelease?.commitSha ?? '',
+      promotedAtMs: record.promoted.find(
+        promoted => promoted.generation === record.stable?.generation,
+      )?.atMs,
+    },
+    hold: row.hold,
+    active,
+    queued: parts.open.filter(deployment => deployment.id !== active?.id),
+    last: parts.last,
+    health: targetHealth(record, active, observation.workloads),
+    workloads: observation.workloads,
+    traffic: observation.traffic,
+    tracks: observation.tracks,
+    verdicts: parts.verdicts,
+    drift: targetDrift(record, observation.workloads),
+    operations: observation.operations,
+    verbs: targetVerbs(
+      {
+        hold: row.hold,
+        hasStable: record.stable !== undefined,
+        hasHistory: record.promoted.some(
+          promoted => promoted.generation !== record.stable?.generation,
+        ),
+        foreignEpoch: row.foreignEpoch,
+        active,
+        last: parts.last,
+      },
+      parts.may,
+    ),
+    rowVersion: row.rowVersion,
+  };
+}
+
+/** The deployment that has started; its rollout is the record's while it runs. */
+function findActive(parts: TargetViewParts): Deployment | undefined {
+  const { rollout } = parts.row.record;
+  const active = parts.open.find(deployment =>
+    rollout && rollout.phase !== 'finished'
+      ? deployment.id === rollout.deploymentId
+      : deployment.status !== 'queued' && deployment.status !== 'gated',
+  );
+  return active && withRollout(active, parts.row);
+}
+
+/** Fills in the live rollout when the deployment's own row has none yet. */
+export function withRollout(
+  deployment: Deployment,
+  row: Pick<TargetRow, 'record'> | undefined,
+): Deployment {
+  const rollout = row?.record.rollout;
+  if (deployment.rollout || rollout?.deploymentId !== deployment.id) {
+    return deployment;
+  }
+  return { ...deployment, rollout };
+}
