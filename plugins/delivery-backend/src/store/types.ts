@@ -79,10 +79,15 @@ export class VersionConflictError extends Error {
 
 export interface ServicesStore {
   upsertMany(rows: ServiceRow[]): Promise<void>;
-  /** Services that the catalog no longer has; their history stays. */
+  /**
+   * Takes `refs`, which the catalog no longer has, out of every list; their
+   * history and records stay, and come back with `upsertMany`.
+   */
   removeMissing(refs: ServiceRef[]): Promise<void>;
   get(ref: ServiceRef): Promise<ServiceRow | undefined>;
-  list(options: PageOptions & { owner?: string; system?: string }): Promise<Page<ServiceRow>>;
+  list(
+    options: PageOptions & { owner?: string; system?: string },
+  ): Promise<Page<ServiceRow>>;
   setDefinitionError(ref: ServiceRef, error?: DefinitionProblem): Promise<void>;
 }
 
@@ -105,37 +110,102 @@ export interface ReleasesStore {
   /** Writes state under the lease, raises rowVersion, writes the feed. */
   save(lease: Lease, row: ReleaseRow, tx?: StoreTx): Promise<ReleaseRow>;
   list(options: PageOptions & { service?: ServiceRef }): Promise<Page<Release>>;
-  latestForCommits(service: ServiceRef, shas: string[]): Promise<Map<string, Release>>;
+  latestForCommits(
+    service: ServiceRef,
+    shas: string[],
+  ): Promise<Map<string, Release>>;
   /** A Build with the same inputs, if its image is known. */
-  findBuild(inputsHash: string): Promise<{ images: Release['images'] } | undefined>;
+  findBuild(
+    inputsHash: string,
+  ): Promise<{ images: Release['images'] } | undefined>;
   saveBuild(inputsHash: string, images: Release['images']): Promise<void>;
-  appendLog(id: string, stage: string, lines: Array<{ atMs: number; text: string }>): Promise<void>;
-  readLog(id: string, stage: string, after: number, limit: number): Promise<Array<{ seq: number; atMs: number; text: string }>>;
+  appendLog(
+    id: string,
+    stage: string,
+    lines: Array<{ atMs: number; text: string }>,
+  ): Promise<void>;
+  readLog(
+    id: string,
+    stage: string,
+    after: number,
+    limit: number,
+  ): Promise<Array<{ seq: number; atMs: number; text: string }>>;
 }
 
 export interface TargetsStore {
   /** Makes the rows for the pairs that do not exist yet; sets owner, system, tier on the others. */
-  ensureMany(rows: Array<{ target: TargetRef; tier: string; owner?: string; system?: string }>, tx?: StoreTx): Promise<void>;
+  ensureMany(
+    rows: Array<{
+      target: TargetRef;
+      tier: string;
+      owner?: string;
+      system?: string;
+    }>,
+    tx?: StoreTx,
+  ): Promise<void>;
   get(target: TargetRef, tx?: StoreTx): Promise<TargetRow | undefined>;
-  list(options: PageOptions & { environment?: string; owner?: string; system?: string; service?: ServiceRef }): Promise<Page<TargetRow>>;
-  /** By lease (epoch) and expected rowVersion. */
+  list(
+    options: PageOptions & {
+      environment?: string;
+      owner?: string;
+      system?: string;
+      service?: ServiceRef;
+    },
+  ): Promise<Page<TargetRow>>;
+  /** By lease (epoch) and expected rowVersion; writes `record`, `hold` and `foreignEpoch`. */
   save(lease: Lease, row: TargetRow, tx: StoreTx): Promise<TargetRow>;
-  setHold(target: TargetRef, hold: Hold | undefined, tx?: StoreTx): Promise<void>;
+  /**
+   * For people, outside a tick: raises rowVersion (so a tick that has read the
+   * row before gets VersionConflictError and starts again), wakes the target.
+   * A tick puts the hold into the row that it saves.
+   */
+  setHold(
+    target: TargetRef,
+    hold: Hold | undefined,
+    tx?: StoreTx,
+  ): Promise<void>;
 }
 
 export interface DeploymentsStore {
-  /** Idempotent by key (and by id): the existing one is returned. */
-  create(row: Deployment & { idempotencyKey?: string }, tx?: StoreTx): Promise<Deployment>;
+  /**
+   * Idempotent by key within the target (and by id): the existing one is
+   * returned. Wakes the target in the same transaction. The target must exist.
+   */
+  create(
+    row: Deployment & { idempotencyKey?: string },
+    tx?: StoreTx,
+  ): Promise<Deployment>;
   get(id: string, tx?: StoreTx): Promise<Deployment | undefined>;
   save(lease: Lease, row: Deployment, tx: StoreTx): Promise<Deployment>;
   /** Not terminal, oldest first. */
   open(target: TargetRef, tx?: StoreTx): Promise<Deployment[]>;
   last(target: TargetRef): Promise<Deployment | undefined>;
-  list(options: PageOptions & { service?: ServiceRef; environment?: string; releaseId?: string }): Promise<Page<Deployment>>;
-  addMeasurements(deploymentId: string, rows: Measurement[], tx?: StoreTx): Promise<void>;
-  measurements(deploymentId: string, analysisId?: string): Promise<Measurement[]>;
+  list(
+    options: PageOptions & {
+      service?: ServiceRef;
+      environment?: string;
+      releaseId?: string;
+    },
+  ): Promise<Page<Deployment>>;
+  /** Idempotent by analysis, metric and time. */
+  addMeasurements(
+    deploymentId: string,
+    rows: Measurement[],
+    tx?: StoreTx,
+  ): Promise<void>;
+  measurements(
+    deploymentId: string,
+    analysisId?: string,
+  ): Promise<Measurement[]>;
+  /** Idempotent by id. */
   addEvents(events: TimelineEvent[], tx?: StoreTx): Promise<void>;
-  events(options: { deploymentId?: string; releaseId?: string; target?: TargetRef; limit: number }): Promise<TimelineEvent[]>;
+  /** The newest `limit` of them, oldest first. */
+  events(options: {
+    deploymentId?: string;
+    releaseId?: string;
+    target?: TargetRef;
+    limit: number;
+  }): Promise<TimelineEvent[]>;
 }
 
 export interface PlansStore {
@@ -145,7 +215,9 @@ export interface PlansStore {
 
 export interface CommandsStore {
   /** Idempotent by key. Wakes the subject's work item in the same transaction. */
-  add(command: Command & { idempotencyKey?: string; expectedVersion?: number }): Promise<{ command: Command; answer?: CommandAnswer }>;
+  add(
+    command: Command & { idempotencyKey?: string; expectedVersion?: number },
+  ): Promise<{ command: Command; answer?: CommandAnswer }>;
   pending(subjects: string[], tx?: StoreTx): Promise<Command[]>;
   /** Unanswered, oldest first, on the target and on any of its deployments, ended ones too (`retry`). */
   pendingForTarget(target: TargetRef, tx?: StoreTx): Promise<Command[]>;
@@ -155,13 +227,27 @@ export interface CommandsStore {
 
 export interface WorkStore {
   /** Due and unclaimed, oldest due first; raises each epoch by one in the claiming UPDATE. */
-  claim(options: { owner: string; limit: number; leaseMs: number; kinds?: Lease['kind'][] }): Promise<Lease[]>;
+  claim(options: {
+    owner: string;
+    limit: number;
+    leaseMs: number;
+    kinds?: Lease['kind'][];
+  }): Promise<Lease[]>;
   /** Throws LeaseLostError. */
   renew(lease: Lease, leaseMs: number): Promise<Lease>;
   /** Gives the lease back; `wakeAtMs` undefined: sleeps until poked. Keeps an earlier poke. */
-  release(lease: Lease, wakeAtMs: number | undefined, tx?: StoreTx): Promise<void>;
+  release(
+    lease: Lease,
+    wakeAtMs: number | undefined,
+    tx?: StoreTx,
+  ): Promise<void>;
   /** Makes it due now (or at `atMs`), idempotent; takes effect also while it is claimed. */
-  poke(kind: Lease['kind'], id: string, options?: { atMs?: number }, tx?: StoreTx): Promise<void>;
+  poke(
+    kind: Lease['kind'],
+    id: string,
+    options?: { atMs?: number },
+    tx?: StoreTx,
+  ): Promise<void>;
   /**
    * For the audited verb "take over": makes the epoch at least `atLeast`, in
    * the row and in the lease that is returned. Throws LeaseLostError.
@@ -171,8 +257,17 @@ export interface WorkStore {
 }
 
 export interface OutboxStore {
-  add(items: Array<{ key: string; type: string; payload: unknown }>, tx: StoreTx): Promise<void>;
-  claim(owner: string, limit: number, leaseMs: number): Promise<Array<{ key: string; type: string; payload: unknown; attempts: number }>>;
+  add(
+    items: Array<{ key: string; type: string; payload: unknown }>,
+    tx: StoreTx,
+  ): Promise<void>;
+  claim(
+    owner: string,
+    limit: number,
+    leaseMs: number,
+  ): Promise<
+    Array<{ key: string; type: string; payload: unknown; attempts: number }>
+  >;
   done(key: string): Promise<void>;
   retry(key: string, atMs: number, error: string): Promise<void>;
 }
@@ -188,8 +283,15 @@ export interface FeedEntry {
 
 export interface FeedStore {
   add(entries: Array<Omit<FeedEntry, 'cursor'>>, tx: StoreTx): Promise<void>;
-  /** `reset` when the cursor is older than what is kept. */
-  read(after: string | undefined, limit: number): Promise<{ entries: FeedEntry[]; cursor: string; reset: boolean }>;
+  /**
+   * What came after the cursor, oldest first. `undefined`: no entries, and the
+   * cursor of now. `reset` when the cursor is older than what is kept, or not
+   * one of this database: no entries, and the cursor of now.
+   */
+  read(
+    after: string | undefined,
+    limit: number,
+  ): Promise<{ entries: FeedEntry[]; cursor: string; reset: boolean }>;
   /** Calls back soon after something was added by any backend: LISTEN on PostgreSQL, polling always. */
   subscribe(onNews: () => void, signal: AbortSignal): void;
 }
@@ -201,6 +303,10 @@ export interface BlobsStore {
 
 /** The only door to the database. */
 export interface DeliveryStore {
+  /**
+   * Calls of the store inside `work` belong to this transaction also when they
+   * are not given `tx`; a transaction inside a transaction joins it.
+   */
   transaction<T>(work: (tx: StoreTx) => Promise<T>): Promise<T>;
   /** The database's clock, in epoch milliseconds. */
   now(): Promise<number>;
@@ -215,9 +321,26 @@ export interface DeliveryStore {
   feed: FeedStore;
   blobs: BlobsStore;
   /** Deletes what retention does not keep; bounded deletes. */
-  cleanup(options: { keepPerTarget: number; keepDays: number; nowMs: number }): Promise<{ deleted: Record<string, number> }>;
+  cleanup(options: {
+    keepPerTarget: number;
+    keepDays: number;
+    nowMs: number;
+  }): Promise<{ deleted: Record<string, number> }>;
   /** Writes down who did what and why; append-only. */
-  audit(entry: { atMs: number; actor: Actor; verb: string; subject: string; reason?: string; digests?: string[]; outcome: string }, tx?: StoreTx): Promise<void>;
+  audit(
+    entry: {
+      atMs: number;
+      actor: Actor;
+      verb: string;
+      subject: string;
+      reason?: string;
+      digests?: string[];
+      outcome: string;
+    },
+    tx?: StoreTx,
+  ): Promise<void>;
+  /** Stops listening and gives the single-backend lock of SQLite back; the knex client stays open. */
+  close(): Promise<void>;
 }
 
 export type { Finding };

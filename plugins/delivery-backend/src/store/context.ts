@@ -1,0 +1,59 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { LoggerService } from '@backstage/backend-plugin-api';
+import { Knex } from 'knex';
+import { Dialect } from './dialect';
+import { NewsWatch } from './feedNews';
+import { StoreTx } from './types';
+
+/** What every table group of the store is made from. */
+export interface StoreContext {
+  readonly knex: Knex;
+  readonly dialect: Dialect;
+  readonly logger: LoggerService;
+  readonly news: NewsWatch;
+  /** Where a statement runs: the given transaction, the surrounding one, or none. */
+  db(tx?: StoreTx): Knex;
+  /** Runs `work` in the given or surrounding transaction, or in one of its own. */
+  inTransaction<T>(
+    tx: StoreTx | undefined,
+    work: (tx: StoreTx) => Promise<T>,
+  ): Promise<T>;
+  /** Calls back after the transaction is committed; never for one rolled back. */
+  afterCommit(tx: StoreTx, listener: () => void): void;
+}
+
+export function createContext(options: {
+  knex: Knex;
+  dialect: Dialect;
+  logger: LoggerService;
+  news: NewsWatch;
+}): StoreContext {
+  const { knex, logger } = options;
+
+  // SQLite has one connection: a call that does not carry the transaction it
+  // is made in would wait for itself. So the surrounding one is remembered.
+  const ambient = new AsyncLocalStorage<StoreTx>();
+
+  function surrounding(): StoreTx | undefined {
+    const tx = ambient.getStore();
+    // Work that was started in a transaction and outlives it stands alone.
+    return tx && !tx.isCompleted() ? tx : undefined;
+  }
+
+  return {
+    ...options,
+    db: tx => tx ?? surrounding() ?? knex,
+    async inTransaction(tx, work) {
+      const current = tx ?? surrounding();
+      if (current) {
+        return work(current);
+      }
+      return knex.transaction(own => ambient.run(own, () => work(own)));
+    },
+    afterCommit(tx, listener) {
+      tx.executionPromise.then(listener, error => {
+        logger.debug(`A transaction was rolled back: ${error}`);
+      });
+    },
+  };
+}

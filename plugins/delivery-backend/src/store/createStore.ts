@@ -1,0 +1,133 @@
+import { DatabaseService, LoggerService } from '@backstage/backend-plugin-api';
+import { Knex } from 'knex';
+import { createAudit } from './audit';
+import { createBlobsStore } from './blobs';
+import { createCleanup } from './cleanup';
+import { createCommandsStore } from './commands';
+import { createContext } from './context';
+import { createDeploymentsStore } from './deployments';
+import { Dialect, StoreClock, createDialect } from './dialect';
+import { createFeedStore } from './feed';
+import { createNewsWatch } from './feedNews';
+import { migrate } from './migrate';
+import { createOutboxStore } from './outbox';
+import { createPlansStore } from './plans';
+import { createReleasesStore } from './releases';
+import { toNumber } from './rows';
+import { createServicesStore } from './services';
+import { lockForOneBackend } from './singleBackend';
+import { createTargetsStore } from './targets';
+import { DeliveryStore } from './types';
+import { createWorkStore } from './work';
+
+export interface CreateStoreOptions {
+  database: DatabaseService;
+  logger: LoggerService;
+}
+
+export interface TestStoreOptions {
+  logger?: LoggerService;
+  /** Takes the place of the database's clock. */
+  clock?: StoreClock;
+}
+
+/**
+ * Opens the plugin's database: takes the single-backend lock on SQLite, brings
+ * the tables up to date unless migrations are switched off.
+ *
+ * Throws `ConflictError` when another backend uses the same SQLite file.
+ */
+export async function createStore({
+  database,
+  logger,
+}: CreateStoreOptions): Promise<DeliveryStore> {
+  const knex = await database.getClient();
+  const dialect = createDialect(knex);
+
+  const lock =
+    dialect.kind === 'sqlite' ? await lockForOneBackend(knex) : undefined;
+  try {
+    if (dialect.kind === 'sqlite') {
+      await prepareSqlite(knex);
+    }
+    if (!database.migrations?.skip) {
+      await migrate(knex, dialect, logger);
+    }
+  } catch (error) {
+    await lock?.release();
+    throw error;
+  }
+  const store = assemble(knex, dialect, logger);
+  return {
+    ...store,
+    async close() {
+      await store.close();
+      await lock?.release();
+    },
+  };
+}
+
+/**
+ * A store on a database that a test owns: migrated, without the lock, so that
+ * several "backends" can share it; optionally with a clock of the test's own.
+ */
+export async function createTestStore(
+  knex: Knex,
+  options: TestStoreOptions = {},
+): Promise<DeliveryStore> {
+  const logger = options.logger ?? silentLogger();
+  const dialect = createDialect(knex, options.clock);
+  await migrate(knex, dialect, logger);
+  return assemble(knex, dialect, logger);
+}
+
+async function prepareSqlite(knex: Knex): Promise<void> {
+  // Readers do not wait for the writer, and a commit is one write.
+  await knex.raw('pragma journal_mode = wal');
+  // What was accepted survives a power cut too, not only a kill.
+  await knex.raw('pragma synchronous = full');
+}
+
+function assemble(
+  knex: Knex,
+  dialect: Dialect,
+  logger: LoggerService,
+): DeliveryStore {
+  const news = createNewsWatch({ knex, dialect, logger });
+  const context = createContext({ knex, dialect, logger, news });
+  const blobs = createBlobsStore(context);
+
+  return {
+    transaction: work => context.inTransaction(undefined, work),
+    async now() {
+      const row: { now: number | string } = await context
+        .db()
+        .first(context.db().raw(`${dialect.nowSql()} as now`));
+      return toNumber(row.now);
+    },
+    services: createServicesStore(context),
+    releases: createReleasesStore(context),
+    targets: createTargetsStore(context),
+    deployments: createDeploymentsStore(context),
+    plans: createPlansStore(context, blobs),
+    commands: createCommandsStore(context),
+    work: createWorkStore(context),
+    outbox: createOutboxStore(context),
+    feed: createFeedStore(context),
+    blobs,
+    cleanup: createCleanup(context),
+    audit: createAudit(context),
+    close: () => news.close(),
+  };
+}
+
+function silentLogger(): LoggerService {
+  const logger: LoggerService = {
+    error() {},
+    warn() {},
+    info() {},
+    debug() {},
+    child: () => logger,
+  };
+  return logger;
+}

@@ -1,0 +1,160 @@
+import {
+  Measurement,
+  ServiceRef,
+  TimelineEvent,
+  stringifyTarget,
+} from '@slipway/backstage-plugin-delivery-common';
+import { StoreContext } from './context';
+import { addFeed } from './feed';
+import {
+  chunks,
+  nullable,
+  nullableJson,
+  optional,
+  optionalJson,
+  toNumber,
+} from './rows';
+import { DeploymentsStore } from './types';
+
+interface DbEvent {
+  id: string;
+  at_ms: number | string;
+  type: string;
+  message: string;
+  level: TimelineEvent['level'];
+  service_ref: ServiceRef;
+  environment: string | null;
+  release_id: string | null;
+  deployment_id: string | null;
+  actor: string | null;
+  reason: string | null;
+}
+
+/** What was measured and what happened: facts that are only ever added. */
+export function createHistory(
+  context: StoreContext,
+): Pick<
+  DeploymentsStore,
+  'addMeasurements' | 'measurements' | 'addEvents' | 'events'
+> {
+  const { db } = context;
+
+  return {
+    async addMeasurements(deploymentId, rows, tx) {
+      if (rows.length === 0) {
+        return;
+      }
+      await context.inTransaction(tx, async own => {
+        for (const chunk of chunks(rows, 500)) {
+          await own('measurements')
+            .insert(
+              chunk.map(row => ({
+                deployment_id: deploymentId,
+                analysis_id: row.analysisId,
+                metric: row.metric,
+                at_ms: row.atMs,
+                data: JSON.stringify(row),
+              })),
+            )
+            .onConflict(['deployment_id', 'analysis_id', 'metric', 'at_ms'])
+            .ignore();
+        }
+        const deployment:
+          | { service_ref: ServiceRef; row_version: number | string }
+          | undefined = await own('deployments')
+          .where({ id: deploymentId })
+          .first('service_ref', 'row_version');
+        if (deployment) {
+          await addFeed(
+            context,
+            [
+              {
+                kind: 'deployment',
+                subject: deploymentId,
+                service: deployment.service_ref,
+                version: toNumber(deployment.row_version),
+              },
+            ],
+            own,
+          );
+        }
+      });
+    },
+
+    async measurements(deploymentId, analysisId) {
+      const query = db()('measurements').where({ deployment_id: deploymentId });
+      if (analysisId !== undefined) {
+        query.where({ analysis_id: analysisId });
+      }
+      const rows: Array<{ data: string }> = await query
+        .orderBy('at_ms')
+        .orderBy('seq')
+        .select('data');
+      return rows.map((row): Measurement => JSON.parse(row.data));
+    },
+
+    async addEvents(events, tx) {
+      for (const chunk of chunks(events, 200)) {
+        await db(tx)('events')
+          .insert(
+            chunk.map(event => ({
+              id: event.id,
+              at_ms: event.atMs,
+              type: event.type,
+              message: event.message,
+              level: event.level,
+              service_ref: event.service,
+              environment: nullable(event.environment),
+              target_id:
+                event.environment === undefined
+                  ? null
+                  : stringifyTarget({
+                      service: event.service,
+                      environment: event.environment,
+                    }),
+              release_id: nullable(event.releaseId),
+              deployment_id: nullable(event.deploymentId),
+              actor: nullableJson(event.actor),
+              reason: nullableJson(event.reason),
+            })),
+          )
+          .onConflict('id')
+          .ignore();
+      }
+    },
+
+    async events({ deploymentId, releaseId, target, limit }) {
+      const query = db()('events');
+      if (deploymentId !== undefined) {
+        query.where({ deployment_id: deploymentId });
+      }
+      if (releaseId !== undefined) {
+        query.where({ release_id: releaseId });
+      }
+      if (target !== undefined) {
+        query.where({ target_id: stringifyTarget(target) });
+      }
+      const rows: DbEvent[] = await query
+        .orderBy('at_ms', 'desc')
+        .orderBy('seq', 'desc')
+        .limit(limit);
+      return rows.reverse().map(eventFromDb);
+    },
+  };
+}
+
+function eventFromDb(row: DbEvent): TimelineEvent {
+  return {
+    id: row.id,
+    atMs: toNumber(row.at_ms),
+    type: row.type,
+    message: row.message,
+    level: row.level,
+    service: row.service_ref,
+    environment: optional(row.environment),
+    releaseId: optional(row.release_id),
+    deploymentId: optional(row.deployment_id),
+    actor: optionalJson(row.actor),
+    reason: optionalJson(row.reason),
+  };
+}

@@ -1,0 +1,227 @@
+import { StoreContext } from './context';
+import { optionalNumber, toNumber } from './rows';
+import { Lease, LeaseLostError, StoreTx, WorkStore } from './types';
+
+/*
+ * One row per unit of work: a target or a release.
+ *
+ * `due_at_ms` answers "who needs attention, and since when" with one index:
+ * it is the wake time while nobody has the item, and the end of the lease
+ * while somebody has, so that a lost worker's items become due by themselves.
+ * `wake_at_ms` collects pokes that come while the item is claimed.
+ *
+ * The epoch is raised in the very UPDATE that claims: no two claims of an item
+ * ever share one, and a write that names an older epoch is refused.
+ *
+ * Lock order: the work item first, then the rows of its subject, then the feed.
+ */
+
+interface ClaimedRow {
+  kind: Lease['kind'];
+  id: string;
+  epoch: number | string;
+  lease_until_ms: number | string;
+  due_before_ms: number | string;
+}
+
+export function createWorkStore(context: StoreContext): WorkStore {
+  const { db, dialect } = context;
+
+  return {
+    async claim({ owner, limit, leaseMs, kinds }) {
+      if (kinds?.length === 0 || limit < 1) {
+        return [];
+      }
+      const now = dialect.nowSql();
+      const kindCondition = kinds
+        ? `and kind in (${kinds.map(() => '?').join(', ')})`
+        : '';
+      const skip = dialect.kind === 'postgres' ? 'for update skip locked' : '';
+      // Materialized: the rows are chosen and locked once, whatever the plan.
+      // RETURNING has the new values only, so the old due time is kept in a
+      // column to hand the items out in the order in which they became due.
+      const result = await db().raw(
+        `with due as materialized (
+           select kind, id from work_items
+           where due_at_ms <= ${now} ${kindCondition}
+           order by due_at_ms
+           limit ? ${skip}
+         )
+         update work_items set
+           epoch = work_items.epoch + 1,
+           lease_owner = ?,
+           lease_until_ms = ${now} + ?,
+           due_before_ms = work_items.due_at_ms,
+           due_at_ms = ${now} + ?,
+           wake_at_ms = null
+         from due
+         where work_items.kind = due.kind and work_items.id = due.id
+         returning work_items.kind, work_items.id, work_items.epoch,
+           work_items.lease_until_ms, work_items.due_before_ms`,
+        [...(kinds ?? []), limit, owner, leaseMs, leaseMs],
+      );
+      const rows: ClaimedRow[] =
+        dialect.kind === 'postgres' ? result.rows : result;
+      return rows
+        .sort((a, b) => toNumber(a.due_before_ms) - toNumber(b.due_before_ms))
+        .map(row => ({
+          kind: row.kind,
+          id: row.id,
+          owner,
+          epoch: toNumber(row.epoch),
+          leaseUntilMs: toNumber(row.lease_until_ms),
+        }));
+    },
+
+    async renew(lease, leaseMs) {
+      const now = dialect.nowSql();
+      // A lease that ran out but that nobody else took is still ours.
+      const rows: Array<{ lease_until_ms: number | string }> = await db()(
+        'work_items',
+      )
+        .where(leaseConditions(lease))
+        .update({
+          lease_until_ms: db().raw(`${now} + ?`, [leaseMs]),
+          due_at_ms: db().raw(`${now} + ?`, [leaseMs]),
+        })
+        .returning('lease_until_ms');
+      if (rows.length === 0) {
+        throw leaseLost(lease, 'renew');
+      }
+      return { ...lease, leaseUntilMs: toNumber(rows[0].lease_until_ms) };
+    },
+
+    async release(lease, wakeAtMs, tx) {
+      const wake =
+        wakeAtMs === undefined
+          ? db(tx).raw('wake_at_ms')
+          : db(tx).raw(dialect.least('wake_at_ms', millisecondsSql(wakeAtMs)));
+      const count = await db(tx)('work_items')
+        .where(leaseConditions(lease))
+        .update({
+          due_at_ms: wake,
+          wake_at_ms: null,
+          lease_owner: null,
+          lease_until_ms: null,
+        });
+      if (count === 0) {
+        throw leaseLost(lease, 'release');
+      }
+    },
+
+    async poke(kind, id, options, tx) {
+      await poke(context, kind, id, options?.atMs, tx);
+    },
+
+    async raiseEpoch(lease, atLeast, tx) {
+      const epoch = Math.max(lease.epoch, Math.floor(atLeast));
+      const count = await db(tx)('work_items')
+        .where(leaseConditions(lease))
+        .update({ epoch });
+      if (count === 0) {
+        throw leaseLost(lease, 'raise the epoch');
+      }
+      return { ...lease, epoch };
+    },
+
+    async stats() {
+      const now = dialect.nowSql();
+      const row:
+        | {
+            due: number | string;
+            claimed: number | string;
+            age: number | string | null;
+          }
+        | undefined = await db()('work_items')
+        .whereNotNull('due_at_ms')
+        .first({
+          due: db().raw(
+            `coalesce(sum(case when due_at_ms <= ${now} then 1 else 0 end), 0)`,
+          ),
+          claimed: db().raw(
+            `coalesce(sum(case when lease_until_ms > ${now} then 1 else 0 end), 0)`,
+          ),
+          age: db().raw(
+            `${now} - min(case when due_at_ms <= ${now} then due_at_ms end)`,
+          ),
+        });
+      return {
+        due: toNumber(row?.due ?? 0),
+        claimed: toNumber(row?.claimed ?? 0),
+        oldestDueAgeMs: optionalNumber(row?.age),
+      };
+    },
+  };
+}
+
+/** Makes the item due, now or at a time; makes the row when there is none. */
+export async function poke(
+  context: StoreContext,
+  kind: Lease['kind'],
+  id: string,
+  atMs: number | undefined,
+  tx: StoreTx | undefined,
+): Promise<void> {
+  const { dialect } = context;
+  const at = atMs === undefined ? dialect.nowSql() : millisecondsSql(atMs);
+  await context.db(tx).raw(
+    `insert into work_items (kind, id, epoch, due_at_ms) values (?, ?, 0, ${at})
+     on conflict (kind, id) do update set
+       due_at_ms = case when work_items.lease_owner is null
+         then ${dialect.least('work_items.due_at_ms', at)}
+         else work_items.due_at_ms end,
+       wake_at_ms = case when work_items.lease_owner is null
+         then null
+         else ${dialect.least('work_items.wake_at_ms', at)} end`,
+    [kind, id],
+  );
+}
+
+/**
+ * Refuses to go on when the lease is lost, and keeps it from being lost until
+ * the transaction ends: on PostgreSQL the row is locked, and claims skip it.
+ */
+export async function holdLease(
+  context: StoreContext,
+  tx: StoreTx,
+  lease: Lease,
+  subject: { kind: Lease['kind']; id: string },
+): Promise<void> {
+  if (lease.kind !== subject.kind || lease.id !== subject.id) {
+    throw new Error(
+      `The lease of ${lease.kind} ${lease.id} does not allow a write to ${subject.kind} ${subject.id}`,
+    );
+  }
+  const query = tx('work_items').where(leaseConditions(lease)).first('id');
+  const row = await (context.dialect.kind === 'postgres'
+    ? query.forUpdate()
+    : query);
+  if (!row) {
+    throw leaseLost(lease, 'write');
+  }
+}
+
+function millisecondsSql(atMs: number): string {
+  const whole = Math.floor(atMs);
+  if (!Number.isSafeInteger(whole)) {
+    throw new TypeError(
+      `Invalid wake time ${atMs}: expected epoch milliseconds`,
+    );
+  }
+  return String(whole);
+}
+
+function leaseConditions(lease: Lease) {
+  return {
+    kind: lease.kind,
+    id: lease.id,
+    lease_owner: lease.owner,
+    epoch: lease.epoch,
+  };
+}
+
+function leaseLost(lease: Lease, verb: string): LeaseLostError {
+  return new LeaseLostError(
+    `Cannot ${verb}: the lease of ${lease.kind} ${lease.id} at epoch ${lease.epoch} is no longer held by ${lease.owner}; another worker has taken it, or it was given back`,
+  );
+}
