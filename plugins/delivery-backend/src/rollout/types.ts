@@ -51,5 +51,10 @@ export interface DecideOutput {
   /** When to look again at the latest; undefined: only when something changes. */
   wakeAtMs?: number;
   /** Deployments that reached their end in this decision. */
-  finished: Array<{ deploymentId: string; outcome: Outcome; reason?: Reason; hold: boolean }>;
+  finished: Array<{
+    deploymentId: string;
+    outcome: Outcome;
+    reason?: Reason;
+    hold: boolean;
+  }>;
 }

@@ -150,13 +150,29 @@ export interface RolloutState {
   phase: RolloutPhase;
   steps: StepState[];
   stepIndex: number;
+  /**
+   * What the steps so far ask for. The desired state follows it as far as
+   * ready capacity allows, and comes back to it when capacity does.
+   * `stableReplicas` is set while stable is being replaced batch by batch.
+   */
+  goal?: { replicas: number; percent: number; stableReplicas?: number };
+  /** Index in `steps` from which the background analysis runs. */
+  backgroundFromIndex?: number;
   startedAtMs: number;
   progressDeadlineWindowMs: number;
   /** Absolute; moved on by every bit of progress, suspended while paused. */
   progressDeadlineMs?: number;
   /** The greatest ready count and weight reached in this step: what progress means. */
   progressMark?: string;
-  paused?: { reason: PauseReason; sinceMs: number; untilMs?: number; detail?: Reason };
+  paused?: {
+    reason: PauseReason;
+    sinceMs: number;
+    /** When it continues by itself. */
+    untilMs?: number;
+    /** Absolute: when nobody decided until here, it goes back by itself. */
+    deadlineMs?: number;
+    detail?: Reason;
+  };
   /** What an abort leads to, and why. */
   abort?: { outcome: Outcome; reason: Reason; sinceMs: number; deadlineMs: number };
   analyses: AnalysisRun[];

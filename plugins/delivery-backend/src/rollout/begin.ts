@@ -1,0 +1,197 @@
+import {
+  Reason,
+  RolloutState,
+  StepModel,
+  StepState,
+} from '@slipway/backstage-plugin-delivery-common';
+import { activeRollout, desiredReplicas, Draft, note } from './draft';
+import { finish } from './finish';
+import { lower } from './lower';
+import { RolloutRequest } from './types';
+
+/*
+ * A new rollout. The stable generation stays what it was, also when a rollout
+ * is superseded at 80 %: stable is what was promoted last, nothing else. The
+ * superseded candidate keeps running until the router is seen to give it
+ * nothing (it drains with a delay of zero), and only then the new rollout's
+ * first step begins.
+ */
+
+/** Starts a rollout, superseding the one that is going on. */
+export function begin(draft: Draft, request: RolloutRequest): void {
+  const { record, nowMs } = draft;
+  const superseded = supersede(draft, request);
+  const { stable } = record;
+  const { candidate, strategy, kind } = request;
+  const same = stable?.generation === candidate.generation;
+  const drained = record.draining.find(
+    role => role.generation === candidate.generation,
+  );
+  const proven = record.promoted.some(
+    p => p.generation === candidate.generation,
+  );
+  record.draining = record.draining.filter(role => role !== drained);
+
+  const program = same
+    ? {
+        steps: [{ type: 'promote', scaleDownDelayMs: 0 }] as StepModel[],
+        background: undefined,
+      }
+    : lower(strategy, stable !== undefined);
+  const shortcut = shortcutOf(draft, request, drained !== undefined && proven);
+  const rollout: RolloutState = {
+    deploymentId: request.deploymentId,
+    attempt: request.attempt,
+    kind,
+    strategy,
+    candidate,
+    phase: 'stepping',
+    steps: program.steps.map((step, index) => ({
+      index,
+      step,
+      status: 'pending',
+    })),
+    stepIndex: 0,
+    goal: {
+      // Instances of it that run already go on running.
+      replicas: same ? 0 : desiredReplicas(draft, candidate.generation),
+      percent: 0,
+    },
+    startedAtMs: nowMs,
+    progressDeadlineWindowMs: request.progressDeadlineMs,
+    progressDeadlineMs: nowMs + request.progressDeadlineMs,
+    analyses: [],
+  };
+  if (shortcut && stable && !same) {
+    skipToEverything(rollout.steps, shortcut, nowMs);
+  } else if (program.background && stable) {
+    rollout.backgroundFromIndex = program.background.fromIndex;
+  }
+  record.rollout = rollout;
+  note(draft, 'rollout-started', sayStart(draft, rollout, superseded, same));
+  if (shortcut && stable && !same) {
+    note(draft, 'steps-skipped', shortcut.message, { reason: shortcut });
+  }
+}
+
+/** Ends the active rollout in favour of the request; its candidate loses its traffic first. */
+function supersede(
+  draft: Draft,
+  request: RolloutRequest,
+): RolloutState | undefined {
+  const { record, nowMs } = draft;
+  const active = activeRollout(draft);
+  if (!active) {
+    return undefined;
+  }
+  const { generation } = active.candidate;
+  if (active.phase === 'aborting' && active.abort) {
+    // It was judged already; a newer release does not make that undone.
+    finish(draft, active, active.abort.outcome, active.abort.reason);
+  } else {
+    finish(draft, active, 'superseded', {
+      code: 'superseded',
+      message: `Superseded by deployment ${request.deploymentId} of release ${request.candidate.releaseId}`,
+    });
+  }
+  const runs = desiredReplicas(draft, generation) > 0;
+  if (
+    runs &&
+    generation !== record.stable?.generation &&
+    !record.draining.some(role => role.generation === generation)
+  ) {
+    record.draining.push({ ...active.candidate, removeAtMs: nowMs });
+  }
+  return active;
+}
+
+/** Why this rollout needs no pauses and analyses, if that is so. */
+function shortcutOf(
+  draft: Draft,
+  { kind, candidate, strategy }: RolloutRequest,
+  stillRuns: boolean,
+): Reason | undefined {
+  if (stillRuns) {
+    return {
+      code: 'instant-way-back',
+      message:
+        'This release was promoted here before and still runs: traffic goes back to it at once, without pauses and analyses',
+    };
+  }
+  if (kind !== 'rollback' || strategy.type === 'rolling') {
+    return undefined;
+  }
+  const { promoted, stable } = draft.record;
+  const before = [...new Set(promoted.map(p => p.planId))].filter(
+    planId => planId !== stable?.planId,
+  );
+  if (!before.slice(0, strategy.rollbackWindow).includes(candidate.planId)) {
+    return undefined;
+  }
+  return {
+    code: 'rollback-window',
+    message: `Going back to one of the last ${strategy.rollbackWindow} promoted releases: pauses and analyses are skipped`,
+  };
+}
+
+/**
+ * Leaves the last scale and weight before the promotion, which bring the
+ * candidate to everything; with a rolling strategy, the roll.
+ */
+export function skipToEverything(
+  steps: StepState[],
+  reason: Reason,
+  nowMs: number,
+  fromIndex: number = 0,
+): void {
+  const lastOf = (type: StepModel['type']) =>
+    steps.reduce(
+      (last, state) => (state.step.type === type ? state.index : last),
+      -1,
+    );
+  const keep = new Set([
+    lastOf('scale'),
+    lastOf('weight'),
+    ...steps
+      .filter(({ step }) => step.type === 'promote' || step.type === 'roll')
+      .map(({ index }) => index),
+  ]);
+  for (const state of steps.slice(fromIndex)) {
+    const isOpen = state.status === 'pending' || state.status === 'active';
+    if (isOpen && !keep.has(state.index)) {
+      skipStep(state, reason, nowMs);
+    }
+  }
+}
+
+/** Marks a step as passed over; never without saying why. */
+export function skipStep(
+  state: StepState,
+  reason: Reason,
+  nowMs: number,
+): void {
+  state.status = 'skipped';
+  state.reason = reason;
+  state.finishedAtMs = nowMs;
+}
+
+function sayStart(
+  draft: Draft,
+  rollout: RolloutState,
+  superseded: RolloutState | undefined,
+  same: boolean,
+): string {
+  const { releaseId, generation } = rollout.candidate;
+  if (same) {
+    return `Release ${releaseId} is stable already: nothing to roll`;
+  }
+  if (!draft.record.stable) {
+    return `First deployment (initial) of release ${releaseId}`;
+  }
+  if (superseded?.candidate.generation === generation) {
+    return `Release ${releaseId} starts again from the first step`;
+  }
+  return superseded
+    ? `Release ${releaseId} supersedes ${superseded.candidate.releaseId}, whose traffic goes to stable first`
+    : `Rollout of release ${releaseId} begins`;
+}

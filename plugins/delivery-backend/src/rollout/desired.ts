@@ -1,0 +1,127 @@
+import {
+  Desired,
+  RolloutState,
+  Track,
+} from '@slipway/backstage-plugin-delivery-common';
+import { formatPercent } from './amounts';
+import { allocateShares } from './capacity';
+import {
+  activeRollout,
+  currentStep,
+  desiredReplicas,
+  Draft,
+  isSameAsStable,
+  note,
+} from './draft';
+
+type GenerationWish = Desired['generations'][number];
+
+/**
+ * Writes the desired state that the roles, goals and ready capacity ask for.
+ * With an unknown world the last one stays: what was right then is less
+ * dangerous than a guess. The revision grows only when something changes, and
+ * beyond everything the world has seen (a restored database may be behind it).
+ */
+export function arrangeDesired(draft: Draft): void {
+  const { view, record } = draft;
+  if (!view) {
+    return;
+  }
+  const generations = wishes(draft);
+  const shares = allocateShares(
+    draft,
+    view,
+    new Map(generations.map(g => [g.generation, g.replicas])),
+  );
+  const sharedPlanId = sharedPlan(draft);
+  const next = {
+    generations,
+    shares,
+    ...(sharedPlanId === undefined ? {} : { sharedPlanId }),
+  };
+  const { revision, ...last } = record.desired;
+  if (fingerprint(last) === fingerprint(next)) {
+    return;
+  }
+  if (fingerprint(last.shares) !== fingerprint(shares)) {
+    noteShares(draft, shares, generations);
+  }
+  // One decision is one write, however many times it is arranged.
+  const base = draft.moved ? revision : Math.max(revision, view.reflects) + 1;
+  record.desired = { revision: base, ...next };
+  draft.moved = true;
+}
+
+function wishes(draft: Draft): GenerationWish[] {
+  const { stable, draining } = draft.record;
+  const rollout = activeRollout(draft);
+  const result: GenerationWish[] = [];
+  if (stable) {
+    const batchwise =
+      rollout?.phase === 'stepping' ? rollout.goal?.stableReplicas : undefined;
+    result.push({
+      generation: stable.generation,
+      planId: stable.planId,
+      track: 'stable',
+      replicas: batchwise ?? stable.replicas,
+    });
+  }
+  const replicas = rollout?.goal?.replicas ?? 0;
+  if (rollout && replicas > 0 && !isSameAsStable(draft, rollout)) {
+    result.push({
+      generation: rollout.candidate.generation,
+      planId: rollout.candidate.planId,
+      track: candidateTrack(rollout),
+      replicas,
+    });
+  }
+  for (const role of draining) {
+    result.push({
+      generation: role.generation,
+      planId: role.planId,
+      track: 'draining',
+      replicas: desiredReplicas(draft, role.generation),
+    });
+  }
+  return result;
+}
+
+function candidateTrack(rollout: RolloutState): Track {
+  return rollout.strategy.type === 'blueGreen' ? 'preview' : 'canary';
+}
+
+/** Shared objects follow the candidate only once it is being promoted. */
+function sharedPlan(draft: Draft): string | undefined {
+  const rollout = activeRollout(draft);
+  const step = rollout && currentStep(rollout);
+  const promoting =
+    rollout?.phase === 'stepping' &&
+    step?.step.type === 'promote' &&
+    step.status === 'active';
+  return promoting ? rollout.candidate.planId : draft.record.stable?.planId;
+}
+
+function noteShares(
+  draft: Draft,
+  shares: Desired['shares'],
+  generations: GenerationWish[],
+): void {
+  const text = shares
+    .map(({ generation, percent }) => {
+      const track = generations.find(g => g.generation === generation)?.track;
+      return `${formatPercent(percent)} ${track ?? generation}`;
+    })
+    .join(', ');
+  note(draft, 'traffic-asked', text ? `Traffic: ${text}` : 'Traffic: none');
+}
+
+/** Key order must not look like a change. */
+function fingerprint(value: unknown): string {
+  return JSON.stringify(value, (_key, inner) =>
+    inner && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(
+          Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)),
+        )
+      : inner,
+  );
+}

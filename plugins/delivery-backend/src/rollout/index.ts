@@ -1,0 +1,9 @@
+export { decide } from './decide';
+export { emptyRecord } from './emptyRecord';
+export { lower, type Program } from './lower';
+export type {
+  DecideInput,
+  DecideOutput,
+  RolloutEvent,
+  RolloutRequest,
+} from './types';

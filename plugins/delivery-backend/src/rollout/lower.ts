@@ -1,0 +1,134 @@
+import {
+  AnalysisModel,
+  BlueGreenModel,
+  CanaryModel,
+  StepModel,
+  StrategyModel,
+} from '@slipway/backstage-plugin-delivery-common';
+
+/** What the one interpreter runs. */
+export interface Program {
+  steps: StepModel[];
+  /** Runs beside the steps from the one at `fromIndex` on. */
+  background?: { analysis: AnalysisModel; fromIndex: number };
+}
+
+const EVERYTHING: StepModel[] = [
+  { type: 'scale', replicas: { percent: 100 } },
+  { type: 'weight', percent: 100 },
+];
+
+/**
+ * Lowers a strategy to primitive steps. Every program ends with the candidate
+ * at full size, with all the traffic, and a promotion, whatever the
+ * definition's last step was.
+ *
+ * Without a stable generation there is nothing to compare with and nobody to
+ * protect: the first deployment goes straight to everything.
+ */
+export function lower(strategy: StrategyModel, hasStable: boolean): Program {
+  if (!hasStable) {
+    return {
+      steps: [
+        { type: 'scale', replicas: { percent: 100 } },
+        { type: 'promote', scaleDownDelayMs: 0 },
+      ],
+    };
+  }
+  switch (strategy.type) {
+    case 'rolling':
+      return {
+        steps: [
+          {
+            type: 'roll',
+            maxSurge: strategy.maxSurge,
+            maxUnavailable: strategy.maxUnavailable,
+          },
+          { type: 'promote', scaleDownDelayMs: 0 },
+        ],
+      };
+    case 'blueGreen':
+      return lowerBlueGreen(strategy);
+    default:
+      return lowerCanary(strategy);
+  }
+}
+
+function lowerCanary(strategy: CanaryModel): Program {
+  const steps: StepModel[] = [];
+  let weight = 0;
+  let fromIndex: number | undefined;
+  strategy.steps.forEach((step, index) => {
+    if (strategy.background?.startingStep === index) {
+      fromIndex = steps.length;
+    }
+    if (step.type !== 'weight') {
+      steps.push(step);
+      return;
+    }
+    const { percent } = step;
+    const scale: StepModel = { type: 'scale', replicas: { percent } };
+    // Instances before traffic on the way up, traffic before instances on
+    // the way down.
+    if (percent >= weight) {
+      steps.push(scale, { type: 'weight', percent });
+    } else {
+      steps.push({ type: 'weight', percent }, scale);
+    }
+    weight = percent;
+  });
+  if (weight < 100) {
+    steps.push(...EVERYTHING);
+  }
+  steps.push({
+    type: 'promote',
+    scaleDownDelayMs: strategy.scaleDownDelayMs,
+  });
+  return {
+    steps,
+    ...(strategy.background
+      ? {
+          background: {
+            analysis: strategy.background,
+            // A starting step beyond the last one still judges the promotion.
+            fromIndex: fromIndex ?? steps.length - 1,
+          },
+        }
+      : {}),
+  };
+}
+
+function lowerBlueGreen(strategy: BlueGreenModel): Program {
+  const { previewReplicas, autoPromoteAfterMs, preAnalysis, postAnalysis } =
+    strategy;
+  const steps: StepModel[] = [
+    {
+      type: 'scale',
+      replicas:
+        previewReplicas === undefined
+          ? { percent: 100 }
+          : { count: previewReplicas },
+    },
+  ];
+  if (preAnalysis) {
+    steps.push({ type: 'analysis', analysis: preAnalysis });
+  }
+  if (autoPromoteAfterMs === undefined) {
+    steps.push({ type: 'pause' });
+  } else if (autoPromoteAfterMs > 0) {
+    steps.push({ type: 'pause', durationMs: autoPromoteAfterMs });
+  }
+  if (previewReplicas === undefined) {
+    steps.push({ type: 'weight', percent: 100 });
+  } else {
+    steps.push(...EVERYTHING);
+  }
+  if (postAnalysis) {
+    steps.push({ type: 'analysis', analysis: postAnalysis });
+  }
+  steps.push({
+    type: 'promote',
+    scaleDownDelayMs: strategy.scaleDownDelayMs,
+  });
+  return { steps };
+}

@@ -1,0 +1,15 @@
+import { StepModel } from '@slipway/backstage-plugin-delivery-common';
+import { analysis } from './analysis';
+import { pause } from './pause';
+import { promote } from './promote';
+import { roll } from './roll';
+import { scale } from './scale';
+import { StepRunner } from './step';
+import { weight } from './weight';
+
+export type { StepContext, StepRunner } from './step';
+
+/** One interpreter, six primitives. */
+export const STEP_RUNNERS: {
+  [T in StepModel['type']]: StepRunner<T>;
+} = { scale, weight, pause, analysis, roll, promote };

@@ -1,0 +1,6 @@
+export {
+  SimulatedWorld,
+  type GenerationBehaviour,
+  type SimulatedWorldOptions,
+} from './simulatedWorld';
+export { role, Simulation } from './simulation';
