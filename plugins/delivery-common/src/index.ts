@@ -6,3 +6,4 @@
 export * from './model';
 export * from './api';
 export * from './permissions';
+export * from './client';

@@ -42,9 +42,9 @@ export function createRouter(options: RouterOptions): express.Router {
   handlers.get('/v1/schema/delivery.json', async (req, res, next) => {
     try {
       await requestContext(httpAuth, req);
-      res.type('application/schema+json').send(
-        JSON.stringify(options.definitionSchema),
-      );
+      res
+        .type('application/schema+json')
+        .send(JSON.stringify(options.definitionSchema));
     } catch (error) {
       next(error);
     }

@@ -1,4 +1,9 @@
-export { createAudit, createAuthorizer, readMachines, registerPermissions } from './auth';
+export {
+  createAudit,
+  createAuthorizer,
+  readMachines,
+  registerPermissions,
+} from './auth';
 export type { Audit, Authorizer } from './auth';
 export { createEventsService } from './events';
 export { createRouter } from './createRouter';

@@ -143,7 +143,10 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
       return;
     }
     for (const change of changes) {
-      deliver(viewer, toLivePending(change, head ?? '', live.position().process));
+      deliver(
+        viewer,
+        toLivePending(change, head ?? '', live.position().process),
+      );
     }
   }
 

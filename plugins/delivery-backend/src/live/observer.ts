@@ -133,7 +133,13 @@ export function createObserver(options: ObserverOptions): Observer {
               'The rates of the tracks',
               target,
               signal =>
-                readTracks(connection.metrics, target, generations, clock(), signal),
+                readTracks(
+                  connection.metrics,
+                  target,
+                  generations,
+                  clock(),
+                  signal,
+                ),
               () => [],
             ),
         ),

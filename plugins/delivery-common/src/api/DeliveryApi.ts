@@ -91,9 +91,21 @@ export interface DeliveryApi {
     request: { instance?: string; after?: string; waitMs?: number; limit?: number },
   ): Promise<LogChunk>;
 
-  /** The resumable change stream; ends when the signal aborts. */
+  /**
+   * The resumable change stream. Resolves when the signal aborts or the server
+   * ends it (the token is over), rejects when the connection breaks; with
+   * `reconnect` it comes back by itself and only the signal ends it.
+   */
   streamEvents(
-    request: { lastEventId?: string; services?: ServiceRef[] },
+    request: {
+      lastEventId?: string;
+      services?: ServiceRef[];
+      /** Called when the backend has answered, before the first event. */
+      onOpen?: () => void;
+      reconnect?: boolean;
+      /** With `reconnect`: the connection was lost and is tried again. */
+      onDisconnect?: (error: Error | undefined) => void;
+    },
     onEvent: (event: ChangeEvent) => void,
     signal: AbortSignal,
   ): Promise<void>;

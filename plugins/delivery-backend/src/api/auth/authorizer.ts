@@ -157,7 +157,9 @@ async function machineSubjectGrants(
   const grants = machineGrants(options.machines, subject);
   // Decides by the token's own access restrictions (config `externalAccess`).
   const answers = await options.permissions.authorizeConditional(
-    permissions.filter(isAnyResourcePermission).map(permission => ({ permission })),
+    permissions
+      .filter(isAnyResourcePermission)
+      .map(permission => ({ permission })),
     { credentials: caller.credentials },
   );
   const restricted = new Set(

@@ -43,7 +43,9 @@ export function machineVerb(permission: Permission): string {
 }
 
 const KNOWN_VERBS = new Set(
-  [...deliveryServicePermissions, ...deliveryTargetPermissions].map(machineVerb),
+  [...deliveryServicePermissions, ...deliveryTargetPermissions].map(
+    machineVerb,
+  ),
 );
 
 /** Reads `delivery.machines`; an unknown verb is an error and not ignored. */

@@ -84,7 +84,5 @@ export async function loadTargetResources(
   store: Pick<DeliveryStore, 'targets'>,
   ids: string[],
 ): Promise<Array<TargetResource | undefined>> {
-  return Promise.all(
-    ids.map(id => loadTargetResource(store, parseTarget(id))),
-  );
+  return Promise.all(ids.map(id => loadTargetResource(store, parseTarget(id))));
 }

@@ -44,11 +44,7 @@ export function createEventsRouter(options: EventsRouteOptions) {
       services: queryServices(req),
     });
     const end = new AbortController();
-    const signal = AbortSignal.any([
-      end.signal,
-      clientSignal(req),
-      shutdown,
-    ]);
+    const signal = AbortSignal.any([end.signal, clientSignal(req), shutdown]);
     const expiresAtMs = caller.credentials.expiresAt?.getTime();
     const timer = setTimeout(
       () => end.abort(),
@@ -62,9 +58,12 @@ export function createEventsRouter(options: EventsRouteOptions) {
     } catch (error) {
       // The headers are sent: the client learns by the end of the stream, and
       // comes back with its last id.
-      logger.warn(`An event stream of ${caller.actor.ref} ended with an error`, {
-        error: String(error),
-      });
+      logger.warn(
+        `An event stream of ${caller.actor.ref} ended with an error`,
+        {
+          error: String(error),
+        },
+      );
     } finally {
       clearTimeout(timer);
       viewer.close();

@@ -1,7 +1,11 @@
 import { HttpAuthService } from '@backstage/backend-plugin-api';
 import { stringifyEntityRef } from '@backstage/catalog-model';
 import { InputError } from '@backstage/errors';
-import { Actor, ServiceRef, TargetRef } from '@slipway/backstage-plugin-delivery-common';
+import {
+  Actor,
+  ServiceRef,
+  TargetRef,
+} from '@slipway/backstage-plugin-delivery-common';
 import { Request } from 'express';
 import { NO_GRANTS } from '../auth';
 import { Context } from '../services';
@@ -43,7 +47,9 @@ export function queryText(req: Request, name: string): string | undefined {
     return undefined;
   }
   if (typeof value !== 'string') {
-    throw new InputError(`Invalid query parameter "${name}": expected one text`);
+    throw new InputError(
+      `Invalid query parameter "${name}": expected one text`,
+    );
   }
   return value;
 }

@@ -32,14 +32,21 @@ export function createServicesRouter({ httpAuth, services }: RouteOptions) {
     },
   );
 
-  router.get('/v1/services/:kind/:namespace/:name/commits', async (req, res) => {
-    const context = await requestContext(httpAuth, req);
-    const items = await services.services.commits(context, serviceParam(req), {
-      ref: queryText(req, 'ref'),
-      limit: queryNumber(req, 'limit', 20),
-    });
-    res.json({ items });
-  });
+  router.get(
+    '/v1/services/:kind/:namespace/:name/commits',
+    async (req, res) => {
+      const context = await requestContext(httpAuth, req);
+      const items = await services.services.commits(
+        context,
+        serviceParam(req),
+        {
+          ref: queryText(req, 'ref'),
+          limit: queryNumber(req, 'limit', 20),
+        },
+      );
+      res.json({ items });
+    },
+  );
 
   router.post(
     '/v1/services/:kind/:namespace/:name/releases',

@@ -16,12 +16,7 @@ import {
 import { Audit } from '../auth';
 import { DEPLOYMENT_VERB_PERMISSIONS, TARGET_PAGE_PERMISSIONS } from '../views';
 import { Access } from './access';
-import {
-  Context,
-  DeploymentsService,
-  PageQuery,
-  VerbOptions,
-} from './types';
+import { Context, DeploymentsService, PageQuery, VerbOptions } from './types';
 
 /** Decides for the deployment's target, verb by verb; audits what is written. */
 export class AuthorizedDeployments implements DeploymentsService {

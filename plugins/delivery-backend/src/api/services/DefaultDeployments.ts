@@ -16,12 +16,7 @@ import { deploymentVerbs, withRollout } from '../views';
 import { runCommand } from './commandAnswers';
 import { ServiceDependencies } from './dependencies';
 import { TargetReader } from './targetReader';
-import {
-  Context,
-  DeploymentsService,
-  PageQuery,
-  VerbOptions,
-} from './types';
+import { Context, DeploymentsService, PageQuery, VerbOptions } from './types';
 
 const DETAIL_EVENTS = 200;
 
@@ -117,10 +112,7 @@ export class DefaultDeployments implements DeploymentsService {
     };
   }
 
-  async measurements(
-    _context: Context,
-    id: string,
-  ): Promise<MeasurementsView> {
+  async measurements(_context: Context, id: string): Promise<MeasurementsView> {
     const { store } = this.#deps;
     const deployment = await this.#deployment(id);
     const row = await store.targets.get(targetOf(deployment));

@@ -141,7 +141,9 @@ export class DefaultTargets implements TargetsService {
     const connection = this.#deps.connections.get(target.environment);
     if (!connection) {
       throw new NotFoundError(
-        `No environment "${target.environment}": expected one of ${this.#deps.environments
+        `No environment "${
+          target.environment
+        }": expected one of ${this.#deps.environments
           .map(environment => environment.name)
           .join(', ')}`,
       );

@@ -37,11 +37,7 @@ export function createServices(
       new DefaultServices(deps, targets),
       access,
     ),
-    releases: new AuthorizedReleases(
-      new DefaultReleases(deps),
-      access,
-      audit,
-    ),
+    releases: new AuthorizedReleases(new DefaultReleases(deps), access, audit),
     deployments: new AuthorizedDeployments(
       new DefaultDeployments(deps, targets),
       access,

@@ -11,11 +11,7 @@ export async function pollUntil<T>(
 ): Promise<T> {
   const deadlineMs = Date.now() + options.waitMs;
   let value = await read();
-  while (
-    !isNews(value) &&
-    Date.now() < deadlineMs &&
-    !options.signal.aborted
-  ) {
+  while (!isNews(value) && Date.now() < deadlineMs && !options.signal.aborted) {
     await new Promise(resolve => setTimeout(resolve, POLL_MS));
     value = await read();
   }

@@ -55,44 +55,96 @@ export interface LogQuery {
 }
 
 export interface ServicesService {
-  list(context: Context, query: PageQuery & { owner?: string; system?: string }): Promise<Page<ServiceSummary>>;
+  list(
+    context: Context,
+    query: PageQuery & { owner?: string; system?: string },
+  ): Promise<Page<ServiceSummary>>;
   overview(context: Context, service: ServiceRef): Promise<ServiceOverview>;
-  commits(context: Context, service: ServiceRef, query: { ref?: string; limit: number }): Promise<CommitView[]>;
+  commits(
+    context: Context,
+    service: ServiceRef,
+    query: { ref?: string; limit: number },
+  ): Promise<CommitView[]>;
 }
 
 export interface ReleasesService {
-  create(context: Context, service: ServiceRef, request: { commit: string; reason?: string; idempotencyKey?: string }): Promise<Release>;
-  list(context: Context, query: PageQuery & { service?: ServiceRef }): Promise<Page<Release>>;
+  create(
+    context: Context,
+    service: ServiceRef,
+    request: { commit: string; reason?: string; idempotencyKey?: string },
+  ): Promise<Release>;
+  list(
+    context: Context,
+    query: PageQuery & { service?: ServiceRef },
+  ): Promise<Page<Release>>;
   get(context: Context, id: string): Promise<ReleaseDetail>;
-  logs(context: Context, id: string, query: LogQuery & { stage: string }): Promise<LogChunk>;
-  findings(context: Context, id: string): Promise<{ findings: Finding[]; notCovered: string[] }>;
+  logs(
+    context: Context,
+    id: string,
+    query: LogQuery & { stage: string },
+  ): Promise<LogChunk>;
+  findings(
+    context: Context,
+    id: string,
+  ): Promise<{ findings: Finding[]; notCovered: string[] }>;
   sbom(context: Context, id: string, image?: string): Promise<Buffer>;
-  command(context: Context, id: string, verb: ReleaseVerb, options: VerbOptions): Promise<CommandAnswer>;
+  command(
+    context: Context,
+    id: string,
+    verb: ReleaseVerb,
+    options: VerbOptions,
+  ): Promise<CommandAnswer>;
 }
 
 export interface DeploymentsService {
   create(
     context: Context,
-    request: VerbOptions & { target: TargetRef; releaseId: string; kind: 'deploy' | 'rollback' },
+    request: VerbOptions & {
+      target: TargetRef;
+      releaseId: string;
+      kind: 'deploy' | 'rollback';
+    },
   ): Promise<Deployment>;
-  list(context: Context, query: PageQuery & { service?: ServiceRef; environment?: string }): Promise<Page<Deployment>>;
+  list(
+    context: Context,
+    query: PageQuery & { service?: ServiceRef; environment?: string },
+  ): Promise<Page<Deployment>>;
   get(context: Context, id: string): Promise<DeploymentDetail>;
   measurements(context: Context, id: string): Promise<MeasurementsView>;
-  command(context: Context, id: string, verb: DeploymentVerb, options: VerbOptions): Promise<CommandAnswer>;
+  command(
+    context: Context,
+    id: string,
+    verb: DeploymentVerb,
+    options: VerbOptions,
+  ): Promise<CommandAnswer>;
 }
 
 export interface TargetsService {
   environments(context: Context): Promise<EnvironmentView[]>;
   list(
     context: Context,
-    query: PageQuery & { environment?: string; owner?: string; system?: string; service?: ServiceRef },
+    query: PageQuery & {
+      environment?: string;
+      owner?: string;
+      system?: string;
+      service?: ServiceRef;
+    },
   ): Promise<Page<TargetView>>;
-  command(context: Context, target: TargetRef, verb: TargetVerb, options: VerbOptions): Promise<CommandAnswer>;
+  command(
+    context: Context,
+    target: TargetRef,
+    verb: TargetVerb,
+    options: VerbOptions,
+  ): Promise<CommandAnswer>;
   operate(
     context: Context,
     target: TargetRef,
     operation: string,
     options: VerbOptions & { args: Record<string, string | number | boolean> },
   ): Promise<CommandAnswer>;
-  logs(context: Context, target: TargetRef, query: LogQuery & { instance?: string }): Promise<LogChunk>;
+  logs(
+    context: Context,
+    target: TargetRef,
+    query: LogQuery & { instance?: string },
+  ): Promise<LogChunk>;
 }

@@ -146,7 +146,10 @@ export function targetVerbs(
     ? deploymentVerbs(subject, may)
     : Object.fromEntries(
         Object.entries(DEPLOYMENT_VERB_PERMISSIONS).map(
-          ([verb, permission]) => [verb, verdict(may(permission), noDeployment)],
+          ([verb, permission]) => [
+            verb,
+            verdict(may(permission), noDeployment),
+          ],
         ),
       );
   verbs.deploy = verdict(may(deliveryDeployPermission), undefined);

@@ -1,0 +1,154 @@
+import { LoggerService } from '@backstage/backend-plugin-api';
+import { ServiceUnavailableError, isError } from '@backstage/errors';
+import {
+  InstanceState,
+  Observed,
+  TargetRef,
+} from '@slipway/backstage-plugin-delivery-common';
+import {
+  Connection,
+  ConnectionFactory,
+} from '@slipway/backstage-plugin-delivery-node';
+
+/*
+ * A connection that does not start must not take the backend with it: its
+ * environment is unknown, everything else goes on, and it is tried again with
+ * back-off. Until it is there, observations are unknown and writes fail with
+ * `ServiceUnavailableError`, which the engine takes for a technical error and
+ * tries again.
+ */
+
+const FIRST_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 60_000;
+
+export interface RetryingConnectionOptions {
+  factory: ConnectionFactory;
+  name: string;
+  logger: LoggerService;
+  signal: AbortSignal;
+  clock?: () => number;
+  firstRetryMs?: number;
+}
+
+/** The connection if it starts at once, else a stand-in that becomes it. */
+export async function createRetryingConnection(
+  options: RetryingConnectionOptions,
+): Promise<Connection> {
+  const { factory, name } = options;
+  try {
+    return await factory.create(name);
+  } catch (error) {
+    return standIn(options, messageOf(error));
+  }
+}
+
+function standIn(
+  options: RetryingConnectionOptions,
+  firstFailure: string,
+): Connection {
+  const { factory, name, logger, signal } = options;
+  const clock = options.clock ?? Date.now;
+  const sinceMs = clock();
+  const label = `The connection ${factory.type}/${name}`;
+  const watchers: Array<{
+    onChange: (target: TargetRef, state: Observed<InstanceState[]>) => void;
+    signal: AbortSignal;
+  }> = [];
+  let failure = firstFailure;
+  let actual: Connection | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function retryIn(waitMs: number) {
+    logger.error(
+      `${label} did not start (${failure}); its environments are unknown until it does. Next attempt in ${waitMs} ms`,
+    );
+    timer = setTimeout(async () => {
+      try {
+        actual = await factory.create(name);
+        logger.info(`${label} has started`);
+        for (const watcher of watchers) {
+          actual.live.watch(watcher.onChange, watcher.signal);
+        }
+      } catch (error) {
+        failure = messageOf(error);
+        if (!signal.aborted) {
+          retryIn(Math.min(waitMs * 2, MAX_RETRY_MS));
+        }
+      }
+    }, waitMs);
+  }
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  retryIn(options.firstRetryMs ?? FIRST_RETRY_MS);
+
+  function unavailable(): ServiceUnavailableError {
+    return new ServiceUnavailableError(`${label} has not started: ${failure}`);
+  }
+  function unknown() {
+    return { unknown: `${label} has not started: ${failure}`, sinceMs };
+  }
+  function ready(): Connection {
+    if (!actual) {
+      throw unavailable();
+    }
+    return actual;
+  }
+
+  return {
+    type: factory.type,
+    name,
+    notices: () => actual?.notices() ?? [`Not connected: ${failure}`],
+    get renderers() {
+      return ready().renderers;
+    },
+    workloads: {
+      get fencing() {
+        return actual?.workloads.fencing ?? 'check-then-act';
+      },
+      inspect: async (...args) => ready().workloads.inspect(...args),
+      ensure: async (...args) => ready().workloads.ensure(...args),
+      observe: async (...args) =>
+        actual ? actual.workloads.observe(...args) : unknown(),
+      remove: async (...args) => ready().workloads.remove(...args),
+    },
+    traffic: {
+      get fencing() {
+        return actual?.traffic.fencing ?? 'check-then-act';
+      },
+      capabilities: () =>
+        actual?.traffic.capabilities() ?? {
+          weights: false,
+          measures: false,
+          headers: false,
+          mirror: false,
+        },
+      request: async (...args) => ready().traffic.request(...args),
+      observe: async (...args) =>
+        actual ? actual.traffic.observe(...args) : unknown(),
+    },
+    get objects() {
+      return ready().objects;
+    },
+    live: {
+      watch(onChange, watchSignal) {
+        if (actual) {
+          actual.live.watch(onChange, watchSignal);
+        } else {
+          watchers.push({ onChange, signal: watchSignal });
+        }
+      },
+    },
+    get operations() {
+      return actual?.operations;
+    },
+    get metrics() {
+      return actual?.metrics ?? [];
+    },
+    get logs() {
+      return actual?.logs;
+    },
+  };
+}
+
+function messageOf(error: unknown): string {
+  return isError(error) ? error.message : String(error);
+}

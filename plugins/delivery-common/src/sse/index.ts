@@ -1,0 +1,2 @@
+export { EventStreamParser } from './parseEventStream';
+export type { EventStreamHandlers, ServerSentEvent } from './parseEventStream';
