@@ -8,8 +8,6 @@ export interface Dialect {
   readonly kind: 'sqlite' | 'postgres';
   /** Epoch milliseconds by the database's clock, as an SQL expression. */
   nowSql(): string;
-  /** Appended to a SELECT that must keep the row from others until commit. */
-  readonly lockRow: string;
   /** The smaller of two values of which the first may be NULL. */
   least(nullable: string, other: string): string;
 }
@@ -33,7 +31,6 @@ export function createDialect(knex: Knex, clock?: StoreClock): Dialect {
       nowSql:
         simulated ??
         (() => `(extract(epoch from statement_timestamp()) * 1000)::bigint`),
-      lockRow: ' for update',
       least: (nullable, other) => `least(${nullable}, ${other})`,
     };
   }
@@ -43,8 +40,6 @@ export function createDialect(knex: Knex, clock?: StoreClock): Dialect {
       nowSql:
         simulated ??
         (() => `cast(round(unixepoch('subsec') * 1000) as integer)`),
-      // A transaction has the only connection.
-      lockRow: '',
       // SQLite's min() of a NULL is NULL; PostgreSQL's least() skips it.
       least: (nullable, other) =>
         `min(coalesce(${nullable}, ${other}), ${other})`,

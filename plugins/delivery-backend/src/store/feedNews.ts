@@ -9,6 +9,8 @@ const POLL_MS = { postgres: 1000, sqlite: 5000 };
 /** How soon to look again for what is committed but not readable in order yet. */
 const SOON_MS = 50;
 const RECONNECT_MS = 5000;
+/** When to tell that a foreign transaction keeps news back. */
+const PENDING_LONG_MS = 30_000;
 
 /** Tells when the feed has news, whoever wrote them. */
 export interface NewsWatch {
@@ -38,6 +40,8 @@ export function createNewsWatch(options: {
   let listener: PgConnection | undefined;
   let connecting: Promise<void> | undefined;
   let retryListenAtMs = 0;
+  let pendingSinceMs: number | undefined;
+  let warnedAtMs = 0;
 
   async function readHead(): Promise<{ head: string; pending: boolean }> {
     if (dialect.kind === 'sqlite') {
@@ -76,7 +80,12 @@ export function createNewsWatch(options: {
         }
       }
       if (pending) {
-        delayMs = SOON_MS;
+        // Not for ever at this pace: anybody's long transaction on this
+        // server keeps entries back.
+        const age = notePending();
+        delayMs = Math.min(Math.max(SOON_MS, age / 10), delayMs);
+      } else {
+        pendingSinceMs = undefined;
       }
     } catch (error) {
       if (!closed) {
@@ -84,6 +93,21 @@ export function createNewsWatch(options: {
       }
     }
     schedule(delayMs);
+  }
+
+  function notePending(): number {
+    const nowMs = Date.now();
+    pendingSinceMs ??= nowMs;
+    const age = nowMs - pendingSinceMs;
+    if (age > PENDING_LONG_MS && nowMs - warnedAtMs > PENDING_LONG_MS) {
+      warnedAtMs = nowMs;
+      logger.warn(
+        `Changes wait for ${Math.round(
+          age / 1000,
+        )} s to be shown: a long transaction on this PostgreSQL server began before them; look for it in pg_stat_activity (backend_xid)`,
+      );
+    }
+    return age;
   }
 
   function look() {

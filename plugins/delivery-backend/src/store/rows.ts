@@ -35,3 +35,11 @@ export function chunks<T>(items: readonly T[], size: number): T[][] {
   }
   return result;
 }
+
+/**
+ * Backends that write the same rows at once take their locks in one order, or
+ * they wait for each other for ever.
+ */
+export function inOrder<T>(items: readonly T[], key: (item: T) => string): T[] {
+  return [...items].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}

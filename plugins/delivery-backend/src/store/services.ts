@@ -5,6 +5,7 @@ import { addFeed } from './feed';
 import { Keyset, readPage } from './paging';
 import {
   chunks,
+  inOrder,
   nullable,
   nullableJson,
   optional,
@@ -12,6 +13,7 @@ import {
   toNumber,
 } from './rows';
 import { ServiceRow, ServicesStore, StoreTx } from './types';
+import { lockTargets } from './work';
 
 interface DbService {
   service_ref: string;
@@ -41,7 +43,10 @@ export function createServicesStore(context: StoreContext): ServicesStore {
 
   return {
     async upsertMany(rows) {
-      for (const chunk of chunks(rows, 200)) {
+      for (const chunk of chunks(
+        inOrder(rows, row => row.ref),
+        200,
+      )) {
         await context.inTransaction(undefined, tx =>
           upsert(context, tx, chunk),
         );
@@ -131,45 +136,74 @@ async function upsert(
   tx: StoreTx,
   rows: ServiceRow[],
 ): Promise<void> {
-  const found: DbService[] = await tx('services').whereIn(
-    'service_ref',
-    rows.map(row => row.ref),
-  );
+  const refs = rows.map(row => row.ref);
+  const found: DbService[] = await tx('services').whereIn('service_ref', refs);
   const before = new Map(found.map(row => [row.service_ref, row]));
 
+  const changed: DbService[] = [];
   for (const row of rows) {
     const old = before.get(row.ref);
     const next = toDb(row);
-    if (old && old.removed_at_ms === null && isSame(old, next)) {
-      continue;
+    if (!old || old.removed_at_ms !== null || !isSame(old, next)) {
+      changed.push({
+        ...next,
+        row_version: old ? toNumber(old.row_version) + 1 : 1,
+        removed_at_ms: null,
+      });
     }
-    const version = old ? toNumber(old.row_version) + 1 : 1;
-    await tx('services')
-      .insert({ ...next, row_version: version, removed_at_ms: null })
-      .onConflict('service_ref')
-      .merge();
-    await tx('targets')
-      .where({ service_ref: row.ref })
-      .whereNotNull('removed_at_ms')
-      .update({ removed_at_ms: null });
-    if (!old || old.owner !== next.owner || old.system !== next.system) {
-      await passOnOwner(tx, row.ref, next);
-    }
-    await addFeed(
-      context,
-      [{ kind: 'service', subject: row.ref, service: row.ref, version }],
-      tx,
-    );
   }
+  if (changed.length === 0) {
+    return;
+  }
+
+  await tx('services').insert(changed).onConflict('service_ref').merge();
+  await tx('targets')
+    .whereIn('service_ref', refs)
+    .whereNotNull('removed_at_ms')
+    .update({ removed_at_ms: null });
+  await passOnOwners(
+    context,
+    tx,
+    changed
+      .filter(next => {
+        const old = before.get(next.service_ref);
+        return !old || old.owner !== next.owner || old.system !== next.system;
+      })
+      .map(next => next.service_ref),
+  );
+  await addFeed(
+    context,
+    changed.map(row => ({
+      kind: 'service',
+      subject: row.service_ref,
+      service: row.service_ref,
+      version: toNumber(row.row_version),
+    })),
+    tx,
+  );
 }
 
-async function passOnOwner(
+/** A new owner is the owner of the history too. */
+async function passOnOwners(
+  context: StoreContext,
   tx: StoreTx,
-  ref: ServiceRef,
-  { owner, system }: Pick<DbService, 'owner' | 'system'>,
+  refs: ServiceRef[],
 ): Promise<void> {
+  if (refs.length === 0) {
+    return;
+  }
+  await lockTargets(context, tx, refs);
+  const current = (column: string, table: string) =>
+    tx('services')
+      .select(column)
+      .where('services.service_ref', tx.ref(`${table}.service_ref`));
   for (const table of OWNED_TABLES) {
-    await tx(table).where({ service_ref: ref }).update({ owner, system });
+    await tx(table)
+      .whereIn('service_ref', refs)
+      .update({
+        owner: current('owner', table),
+        system: current('system', table),
+      });
   }
 }
 

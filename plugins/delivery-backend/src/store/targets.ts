@@ -10,6 +10,7 @@ import { addFeed } from './feed';
 import { Keyset, readPage } from './paging';
 import {
   chunks,
+  inOrder,
   nullable,
   nullableJson,
   optional,
@@ -23,7 +24,7 @@ import {
   TargetsStore,
   VersionConflictError,
 } from './types';
-import { holdLease, poke } from './work';
+import { holdLease, lockTargets, poke } from './work';
 
 interface DbTarget {
   target_id: string;
@@ -80,7 +81,10 @@ export function createTargetsStore(context: StoreContext): TargetsStore {
 
   return {
     async ensureMany(rows, tx) {
-      for (const chunk of chunks(rows, 200)) {
+      for (const chunk of chunks(
+        inOrder(rows, row => stringifyTarget(row.target)),
+        200,
+      )) {
         await context.inTransaction(tx, own => ensure(context, own, chunk));
       }
     },
@@ -126,7 +130,7 @@ export function createTargetsStore(context: StoreContext): TargetsStore {
           `Target ${id} is not at version ${row.rowVersion} any more, or is gone; read it again`,
         );
       }
-      await feed(context, tx, row.target, rowVersion);
+      await feed(context, tx, [row.target], rowVersion);
       return { ...row, rowVersion, epoch: lease.epoch };
     },
 
@@ -147,7 +151,7 @@ export function createTargetsStore(context: StoreContext): TargetsStore {
         if (rows.length === 0) {
           throw targetNotFound(id);
         }
-        await feed(context, own, target, toNumber(rows[0].row_version));
+        await feed(context, own, [target], rows[0].row_version);
       });
     },
   };
@@ -196,45 +200,56 @@ async function ensure(
       )
       .onConflict(['kind', 'id'])
       .ignore();
-    for (const row of missing) {
-      await feed(context, tx, row.target, 1);
-    }
+    await feed(
+      context,
+      tx,
+      missing.map(row => row.target),
+    );
   }
 
-  for (const row of rows) {
+  const changed = rows.filter(row => {
+    const old = before.get(stringifyTarget(row.target));
+    return (
+      old &&
+      (old.tier !== row.tier ||
+        old.owner !== nullable(row.owner) ||
+        old.system !== nullable(row.system))
+    );
+  });
+  if (changed.length > 0) {
+    await lockTargets(
+      context,
+      tx,
+      changed.map(row => row.target.service),
+    );
+  }
+  for (const row of changed) {
     const id = stringifyTarget(row.target);
-    const old = before.get(id);
-    const owner = nullable(row.owner);
-    const system = nullable(row.system);
-    if (
-      !old ||
-      (old.tier === row.tier && old.owner === owner && old.system === system)
-    ) {
-      continue;
-    }
-    const facts = { tier: row.tier, owner, system };
+    const facts = {
+      tier: row.tier,
+      owner: nullable(row.owner),
+      system: nullable(row.system),
+    };
     await tx('targets').where({ target_id: id }).update(facts);
     await tx('deployments').where({ target_id: id }).update(facts);
-    await feed(context, tx, row.target, toNumber(old.row_version));
+    await feed(context, tx, [row.target], before.get(id)?.row_version);
   }
 }
 
 function feed(
   context: StoreContext,
   tx: StoreTx,
-  target: TargetRef,
-  version: number,
+  targets: TargetRef[],
+  version: number | string = 1,
 ): Promise<void> {
   return addFeed(
     context,
-    [
-      {
-        kind: 'target',
-        subject: stringifyTarget(target),
-        service: target.service,
-        version,
-      },
-    ],
+    targets.map(target => ({
+      kind: 'target',
+      subject: stringifyTarget(target),
+      service: target.service,
+      version: toNumber(version),
+    })),
     tx,
   );
 }

@@ -1,3 +1,4 @@
+import { ServiceRef } from '@slipway/backstage-plugin-delivery-common';
 import { StoreContext } from './context';
 import { optionalNumber, toNumber } from './rows';
 import { Lease, LeaseLostError, StoreTx, WorkStore } from './types';
@@ -198,6 +199,29 @@ export async function holdLease(
     : query);
   if (!row) {
     throw leaseLost(lease, 'write');
+  }
+}
+
+/**
+ * Keeps the ticks of these services' targets from writing until the
+ * transaction ends, for writes to many of their rows: by the lock order, the
+ * work items come first.
+ */
+export async function lockTargets(
+  context: StoreContext,
+  tx: StoreTx,
+  services: ServiceRef[],
+): Promise<void> {
+  if (context.dialect.kind === 'postgres') {
+    await tx('work_items')
+      .where('kind', 'target')
+      .whereIn(
+        'id',
+        tx('targets').whereIn('service_ref', services).select('target_id'),
+      )
+      .orderBy('id')
+      .select('id')
+      .forUpdate();
   }
 }
 
