@@ -1,0 +1,9 @@
+export * from './units';
+export * from './metrics';
+export * from './jsonSchema';
+export {
+  deliveryV1alpha1,
+  readThreshold,
+  V1ALPHA1,
+  type DeliveryFileV1alpha1,
+} from './v1alpha1';
