@@ -45,7 +45,14 @@ export interface DeliveryApi {
   getEnvironments(): Promise<EnvironmentView[]>;
   /** The estate: service × environment. */
   getTargets(
-    request?: PageRequest & { environment?: string; owner?: string; system?: string; service?: ServiceRef },
+    request?: PageRequest & {
+      environment?: string;
+      owner?: string;
+      system?: string;
+      service?: ServiceRef;
+      /** Only what waits for a person: paused, errored, on hold, degraded. */
+      attention?: boolean;
+    },
   ): Promise<Page<TargetView>>;
 
   createRelease(

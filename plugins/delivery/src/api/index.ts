@@ -1,0 +1,1 @@
+export { deliveryApiRef, deliveryEventsApiRef } from './deliveryApiRef';

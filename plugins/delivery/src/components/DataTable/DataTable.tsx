@@ -1,0 +1,67 @@
+import { ReactNode } from 'react';
+import Table from '@material-ui/core/Table';
+import TableBody from '@material-ui/core/TableBody';
+import TableCell from '@material-ui/core/TableCell';
+import TableContainer from '@material-ui/core/TableContainer';
+import TableHead from '@material-ui/core/TableHead';
+import TableRow from '@material-ui/core/TableRow';
+import { makeStyles } from '@material-ui/core/styles';
+
+const useStyles = makeStyles({
+  container: { overflowX: 'auto', maxWidth: '100%' },
+  cell: { verticalAlign: 'top' },
+  caption: {
+    position: 'absolute',
+    width: 1,
+    height: 1,
+    overflow: 'hidden',
+    clip: 'rect(0 0 0 0)',
+  },
+});
+
+export interface Column<T> {
+  title: string;
+  render: (row: T) => ReactNode;
+}
+
+/** A dense table that scrolls within itself on narrow screens. */
+export function DataTable<T>(props: {
+  caption: string;
+  columns: Column<T>[];
+  rows: T[];
+  rowKey: (row: T) => string;
+}) {
+  const classes = useStyles();
+  return (
+    <TableContainer
+      className={classes.container}
+      role="region"
+      aria-label={props.caption}
+      tabIndex={0}
+    >
+      <Table size="small">
+        <caption className={classes.caption}>{props.caption}</caption>
+        <TableHead>
+          <TableRow>
+            {props.columns.map(column => (
+              <TableCell key={column.title} scope="col" component="th">
+                {column.title}
+              </TableCell>
+            ))}
+          </TableRow>
+        </TableHead>
+        <TableBody>
+          {props.rows.map(row => (
+            <TableRow key={props.rowKey(row)} hover>
+              {props.columns.map(column => (
+                <TableCell key={column.title} className={classes.cell}>
+                  {column.render(row)}
+                </TableCell>
+              ))}
+            </TableRow>
+          ))}
+        </TableBody>
+      </Table>
+    </TableContainer>
+  );
+}

@@ -1,0 +1,92 @@
+import { useEffect, useState } from 'react';
+import { useApi } from '@backstage/core-plugin-api';
+import MenuItem from '@material-ui/core/MenuItem';
+import TextField from '@material-ui/core/TextField';
+import { Theme, makeStyles } from '@material-ui/core/styles';
+import { deliveryApiRef } from '../../api';
+import { useResource } from '../../hooks';
+import { useDeliveryTranslation } from '../../translation';
+
+const TYPING_MS = 300;
+
+export interface EstateFilter {
+  environment?: string;
+  owner?: string;
+  system?: string;
+}
+
+const useStyles = makeStyles((theme: Theme) => ({
+  root: {
+    display: 'flex',
+    flexWrap: 'wrap',
+    gap: theme.spacing(2),
+    marginBottom: theme.spacing(1),
+  },
+  field: { minWidth: '10rem' },
+}));
+
+/** Narrows the estate; what is typed counts after a short rest. */
+export function EstateFilters(props: {
+  onChange: (filter: EstateFilter) => void;
+}) {
+  const { onChange } = props;
+  const api = useApi(deliveryApiRef);
+  const t = useDeliveryTranslation();
+  const classes = useStyles();
+  const environments = useResource('environments', () => api.getEnvironments());
+  const [environment, setEnvironment] = useState('');
+  const [owner, setOwner] = useState('');
+  const [system, setSystem] = useState('');
+
+  useEffect(() => {
+    const timer = setTimeout(
+      () =>
+        onChange({
+          environment: environment || undefined,
+          owner: owner.trim() || undefined,
+          system: system.trim() || undefined,
+        }),
+      TYPING_MS,
+    );
+    return () => clearTimeout(timer);
+  }, [environment, owner, system, onChange]);
+
+  return (
+    <div className={classes.root}>
+      <TextField
+        select
+        size="small"
+        id="delivery-estate-environment"
+        className={classes.field}
+        label={t('page.filterEnvironment')}
+        value={environment}
+        onChange={event => setEnvironment(event.target.value)}
+        SelectProps={{ displayEmpty: true }}
+        InputLabelProps={{ shrink: true }}
+      >
+        <MenuItem value="">{t('page.all')}</MenuItem>
+        {environments.value?.map(it => (
+          <MenuItem key={it.name} value={it.name}>
+            {it.title}
+          </MenuItem>
+        ))}
+      </TextField>
+      <TextField
+        size="small"
+        id="delivery-estate-owner"
+        className={classes.field}
+        label={t('page.filterOwner')}
+        value={owner}
+        onChange={event => setOwner(event.target.value)}
+      />
+      <TextField
+        size="small"
+        id="delivery-estate-system"
+        className={classes.field}
+        label={t('page.filterSystem')}
+        value={system}
+        onChange={event => setSystem(event.target.value)}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,2 @@
+export { DeliveryPage } from './DeliveryPage';
+export { DeliveryPageContent } from './DeliveryPageContent';

@@ -1,0 +1,3 @@
+export { DeliveryTab } from './DeliveryTab';
+export { useTabPaths, TabPathsBelow } from './TabPaths';
+export { useOverview } from './useOverview';

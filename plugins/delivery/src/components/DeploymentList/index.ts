@@ -1,0 +1,1 @@
+export { DeploymentList, DeploymentTable } from './DeploymentList';

@@ -1,0 +1,154 @@
+import { useState } from 'react';
+import { Link } from '@backstage/core-components';
+import { useApi } from '@backstage/core-plugin-api';
+import Typography from '@material-ui/core/Typography';
+import { Theme, makeStyles } from '@material-ui/core/styles';
+import {
+  DeploymentDetail,
+  TargetView,
+  deliveryTargetReadPermission,
+} from '@slipway/backstage-plugin-delivery-common';
+import { deliveryApiRef } from '../../api';
+import { Resource, useResource } from '../../hooks';
+import { deploymentTone } from '../../theme';
+import { useDeliveryTranslation } from '../../translation';
+import { predict, useTargetVerbs } from '../../verbs';
+import { useTabPaths } from '../DeliveryTab/TabPaths';
+import { EventList } from '../EventList';
+import { nextLine } from '../EnvironmentBox';
+import { LiveRegion } from '../LiveRegion';
+import { PartState } from '../PartState';
+import { StepEvidence } from '../StepEvidence';
+import { StepTimeline } from '../StepTimeline';
+import { ToneWord } from '../Tone';
+import { TrafficBars } from '../TrafficBars';
+import { VerbBar } from '../VerbBar';
+import { useNow } from '../../hooks';
+import { AuditLine } from './AuditLine';
+import { Gates } from './Gates';
+import { OutcomeSentence } from './OutcomeSentence';
+import { openingStep } from './chooseStep';
+
+const useStyles = makeStyles((theme: Theme) => ({
+  root: { display: 'flex', flexDirection: 'column', gap: theme.spacing(2) },
+  columns: {
+    display: 'grid',
+    gap: theme.spacing(3),
+    gridTemplateColumns: 'minmax(14rem, 1fr) minmax(0, 3fr)',
+    [theme.breakpoints.down('sm')]: { gridTemplateColumns: 'minmax(0, 1fr)' },
+  },
+  evidence: { minWidth: 0, overflowWrap: 'anywhere' },
+}));
+
+export function DeploymentBody(props: {
+  detail: DeploymentDetail;
+  target: Resource<TargetView | undefined>;
+  reload: () => Promise<void>;
+}) {
+  const { detail, target, reload } = props;
+  const { deployment } = detail;
+  const { rollout } = deployment;
+  const api = useApi(deliveryApiRef);
+  const t = useDeliveryTranslation();
+  const classes = useStyles();
+  const paths = useTabPaths();
+  const nowMs = useNow();
+  // Undefined: follow the deployment; a choice of the reader stays.
+  const [chosen, setChosen] = useState<number>();
+  const shown = chosen ?? openingStep(deployment);
+  const step = rollout?.steps[shown];
+  const measurements = useResource(
+    `measurements:${deployment.id}`,
+    () => api.getMeasurements(deployment.id),
+    { affectedBy: event => event.subject === deployment.id },
+  );
+  const title = t('deployment.kindTitle', {
+    kind: t(`words.kind.${deployment.kind}`),
+    version: deployment.releaseVersion,
+    environment: deployment.environment,
+  });
+  const status = t(`words.deployment.${deployment.status}`);
+
+  return (
+    <div className={classes.root}>
+      <LiveRegion states={{ [deployment.id]: `${title}: ${status}` }} />
+      <div>
+        <Typography variant="h5" component="h2">
+          {title}
+        </Typography>
+        <Typography variant="body1" component="div">
+          <ToneWord tone={deploymentTone(deployment)}>{status}</ToneWord> ·{' '}
+          <Link to={paths.release(deployment.releaseId)}>
+            {t('release.title', { version: deployment.releaseVersion })}
+          </Link>{' '}
+          {rollout && nextLine(t, deployment, nowMs)}
+        </Typography>
+      </div>
+      <OutcomeSentence deployment={deployment} target={target.value} />
+      <PartState
+        resource={target}
+        what={t('lists.environments')}
+        permission={deliveryTargetReadPermission.name}
+        skeletonHeight={80}
+      >
+        {value =>
+          value && <TargetPart {...props} view={value} reload={reload} />
+        }
+      </PartState>
+      <Gates gates={deployment.waitingFor ?? []} />
+      {rollout && step ? (
+        <div className={classes.columns}>
+          <StepTimeline rollout={rollout} chosen={shown} onChoose={setChosen} />
+          <div className={classes.evidence}>
+            <StepEvidence
+              step={step}
+              detail={detail}
+              measurements={measurements}
+            />
+          </div>
+        </div>
+      ) : (
+        <Typography variant="body2">{t('deployment.notStarted')}</Typography>
+      )}
+      <section>
+        <Typography variant="h6" component="h3">
+          {t('deployment.events')}
+        </Typography>
+        <EventList events={detail.events} />
+      </section>
+      <AuditLine detail={detail} />
+    </div>
+  );
+}
+
+/** Traffic and verbs, for the deployment that the target is about now. */
+function TargetPart(props: {
+  detail: DeploymentDetail;
+  target: Resource<TargetView | undefined>;
+  view: TargetView;
+  reload: () => Promise<void>;
+}) {
+  const { detail, target, view, reload } = props;
+  const { id } = detail.deployment;
+  const t = useDeliveryTranslation();
+  const verbs = useTargetVerbs(view, {
+    reload,
+    onSent: verb => target.mutate(value => value && predict(value, verb)),
+  });
+  const isCurrent =
+    view.active?.id === id || (!view.active && view.last?.id === id);
+  if (!isCurrent) {
+    return null;
+  }
+  return (
+    <>
+      <section>
+        <Typography variant="h6" component="h3">
+          {t('deployment.traffic')}
+        </Typography>
+        <TrafficBars target={view} />
+      </section>
+      <VerbBar target={view} verbs={verbs} />
+    </>
+  );
+}

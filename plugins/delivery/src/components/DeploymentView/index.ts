@@ -1,0 +1,1 @@
+export { DeploymentView } from './DeploymentView';

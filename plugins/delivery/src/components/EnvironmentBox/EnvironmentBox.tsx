@@ -1,0 +1,127 @@
+import { useId } from 'react';
+import { Link } from '@backstage/core-components';
+import Divider from '@material-ui/core/Divider';
+import Paper from '@material-ui/core/Paper';
+import Typography from '@material-ui/core/Typography';
+import { Theme, makeStyles } from '@material-ui/core/styles';
+import { TargetView } from '@slipway/backstage-plugin-delivery-common';
+import { activeDeployment } from '../../model';
+import { deploymentTone, healthTone } from '../../theme';
+import { useDeliveryTranslation } from '../../translation';
+import { predict, useTargetVerbs } from '../../verbs';
+import { useTabPaths } from '../DeliveryTab/TabPaths';
+import { RelativeTime } from '../RelativeTime';
+import { ToneWord } from '../Tone';
+import { VerbBar } from '../VerbBar';
+import { VerdictChips } from '../VerdictChips';
+import { ActiveLine } from './ActiveLine';
+import { TrackTable } from './TrackTable';
+import { VersionLine } from './VersionLine';
+import { Warnings } from './Warnings';
+
+const useStyles = makeStyles((theme: Theme) => ({
+  root: {
+    padding: theme.spacing(2),
+    flex: '1 1 20rem',
+    minWidth: 0,
+    display: 'flex',
+    flexDirection: 'column',
+    gap: theme.spacing(1),
+    overflowWrap: 'anywhere',
+  },
+  head: {
+    display: 'flex',
+    flexWrap: 'wrap',
+    gap: theme.spacing(1),
+    justifyContent: 'space-between',
+    alignItems: 'baseline',
+  },
+  grow: { flex: 1 },
+}));
+
+export interface EnvironmentBoxProps {
+  target: TargetView;
+  reload: () => Promise<void>;
+  /** Shows what a verb is expected to do before the backend has said so. */
+  onPredict: (predicted: TargetView) => void;
+}
+
+/** One environment of a service: what runs there, what moves, what one can do. */
+export function EnvironmentBox(props: EnvironmentBoxProps) {
+  const { target, reload, onPredict } = props;
+  const t = useDeliveryTranslation();
+  const classes = useStyles();
+  const titleId = useId();
+  const paths = useTabPaths();
+  const verbs = useTargetVerbs(target, {
+    reload,
+    onSent: verb => onPredict(predict(target, verb)),
+  });
+  const active = activeDeployment(target);
+
+  return (
+    <Paper
+      component="section"
+      variant="outlined"
+      className={classes.root}
+      aria-labelledby={titleId}
+    >
+      <div className={classes.head}>
+        <Typography variant="h6" component="h3" id={titleId}>
+          {target.environment.title}
+        </Typography>
+        <ToneWord tone={healthTone(target.health.status)}>
+          {t(`words.health.${target.health.status}`)}
+        </ToneWord>
+      </div>
+      <VersionLine target={target} />
+      {active && <ActiveLine deployment={active} />}
+      <Warnings target={target} />
+      <TrackTable target={target} />
+      <VerdictChips verdicts={active ? target.verdicts : []} />
+      {!active && target.last && (
+        <Typography variant="body2" component="div">
+          <ToneWord tone={deploymentTone(target.last)}>
+            {t('pipeline.box.last', {
+              outcome: t(`words.deployment.${target.last.status}`),
+            })}
+          </ToneWord>
+          {target.last.finishedAtMs !== undefined && (
+            <>
+              {' '}
+              · <RelativeTime atMs={target.last.finishedAtMs} />
+            </>
+          )}{' '}
+          ·{' '}
+          <Link to={paths.deployment(target.last.id)}>
+            {target.last.status === 'succeeded'
+              ? t('pipeline.box.openDeployment')
+              : t('pipeline.box.why')}
+          </Link>
+          {target.last.reason && target.last.status !== 'succeeded' && (
+            <Typography variant="body2">
+              {target.last.reason.message}
+            </Typography>
+          )}
+        </Typography>
+      )}
+      {target.queued.map(deployment => (
+        <Typography key={deployment.id} variant="body2" component="div">
+          <ToneWord tone={deploymentTone(deployment)}>
+            {t('pipeline.box.waits', {
+              version: deployment.releaseVersion,
+              status: t(`words.deployment.${deployment.status}`),
+            })}
+          </ToneWord>{' '}
+          ·{' '}
+          <Link to={paths.deployment(deployment.id)}>
+            {t('pipeline.box.openDeployment')}
+          </Link>
+        </Typography>
+      ))}
+      <div className={classes.grow} />
+      <Divider />
+      <VerbBar target={target} verbs={verbs} />
+    </Paper>
+  );
+}

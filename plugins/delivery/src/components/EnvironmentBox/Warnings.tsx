@@ -1,0 +1,66 @@
+import Typography from '@material-ui/core/Typography';
+import {
+  Observed,
+  TargetView,
+  isKnown,
+} from '@slipway/backstage-plugin-delivery-common';
+import { useDeliveryTranslation } from '../../translation';
+import { RelativeTime } from '../RelativeTime';
+import { ToneWord } from '../Tone';
+
+/** What is wrong or not known in this environment, each with its word. */
+export function Warnings(props: { target: TargetView }) {
+  const { target } = props;
+  const t = useDeliveryTranslation();
+  return (
+    <>
+      {!isKnown(target.workloads) && (
+        <Unknown
+          text={t('pipeline.box.workloadsUnknown', {
+            reason: target.workloads.unknown,
+          })}
+          observed={target.workloads}
+        />
+      )}
+      {!isKnown(target.traffic) && (
+        <Unknown
+          text={t('pipeline.box.trafficUnknown', {
+            reason: target.traffic.unknown,
+          })}
+          observed={target.traffic}
+        />
+      )}
+      {target.health.causes.map(cause => (
+        <Typography key={cause} variant="body2" component="div">
+          <ToneWord
+            tone={target.health.status === 'degraded' ? 'broken' : 'unknown'}
+          >
+            {cause}
+          </ToneWord>
+        </Typography>
+      ))}
+      {target.drift.length > 0 && (
+        <Typography variant="body2" component="div">
+          <ToneWord tone="broken">
+            {t('pipeline.box.drift', { count: target.drift.length })}
+          </ToneWord>
+        </Typography>
+      )}
+    </>
+  );
+}
+
+function Unknown<T>(props: { text: string; observed: Observed<T> }) {
+  const { observed } = props;
+  return (
+    <Typography variant="body2" component="div">
+      <ToneWord tone="unknown">{props.text}</ToneWord>
+      {!isKnown(observed) && (
+        <>
+          {' '}
+          · <RelativeTime atMs={observed.sinceMs} />
+        </>
+      )}
+    </Typography>
+  );
+}

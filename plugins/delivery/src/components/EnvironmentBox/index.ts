@@ -1,0 +1,2 @@
+export { EnvironmentBox } from './EnvironmentBox';
+export { nextLine } from './ActiveLine';

@@ -1,0 +1,1 @@
+export { InstancesPanel } from './InstancesPanel';

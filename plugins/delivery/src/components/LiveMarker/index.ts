@@ -1,0 +1,1 @@
+export { LiveMarker } from './LiveMarker';

@@ -1,0 +1,131 @@
+import { useEffect, useId, useRef, useState } from 'react';
+import FormControlLabel from '@material-ui/core/FormControlLabel';
+import Switch from '@material-ui/core/Switch';
+import TextField from '@material-ui/core/TextField';
+import Typography from '@material-ui/core/Typography';
+import { Theme, makeStyles } from '@material-ui/core/styles';
+import Alert from '@material-ui/lab/Alert';
+import { formatClock, formatExact } from '../../format';
+import { Log } from '../../hooks';
+import { useDeliveryTranslation } from '../../translation';
+
+const useStyles = makeStyles((theme: Theme) => ({
+  bar: {
+    display: 'flex',
+    flexWrap: 'wrap',
+    gap: theme.spacing(1, 2),
+    alignItems: 'center',
+  },
+  pane: {
+    maxHeight: '28rem',
+    minHeight: '6rem',
+    overflow: 'auto',
+    padding: theme.spacing(1),
+    marginTop: theme.spacing(1),
+    border: `1px solid ${theme.palette.divider}`,
+    backgroundColor: theme.palette.background.default,
+    fontFamily: 'monospace',
+    fontSize: theme.typography.body2.fontSize,
+    whiteSpace: 'pre-wrap',
+    overflowWrap: 'anywhere',
+  },
+  time: { color: theme.palette.text.secondary, marginRight: theme.spacing(1) },
+  stderr: {
+    borderLeft: `3px solid ${theme.palette.error.main}`,
+    paddingLeft: theme.spacing(0.5),
+  },
+}));
+
+/** Lines as they come; follows the end until one reads further up. */
+export function LogPane(props: { log: Log; label: string }) {
+  const { log, label } = props;
+  const t = useDeliveryTranslation();
+  const classes = useStyles();
+  const id = useId();
+  const [search, setSearch] = useState('');
+  const [follow, setFollow] = useState(true);
+  const pane = useRef<HTMLDivElement>(null);
+  const wanted = search.toLowerCase();
+  const shown = wanted
+    ? log.lines.filter(line => line.text.toLowerCase().includes(wanted))
+    : log.lines;
+  const lastNumber = log.lines[log.lines.length - 1]?.number;
+
+  useEffect(() => {
+    if (follow && pane.current) {
+      pane.current.scrollTop = pane.current.scrollHeight;
+    }
+  }, [follow, lastNumber]);
+
+  // Nothing jumps while one reads: scrolling up lets go of the end.
+  const onScroll = () => {
+    const element = pane.current;
+    if (element) {
+      const atEnd =
+        element.scrollHeight - element.scrollTop - element.clientHeight < 24;
+      setFollow(atEnd);
+    }
+  };
+
+  return (
+    <section aria-label={label}>
+      <div className={classes.bar}>
+        <TextField
+          id={`${id}-search`}
+          size="small"
+          label={t('instances.filter')}
+          value={search}
+          onChange={event => setSearch(event.target.value)}
+        />
+        <FormControlLabel
+          control={
+            <Switch
+              color="primary"
+              checked={follow}
+              onChange={(_, checked) => setFollow(checked)}
+            />
+          }
+          label={t('instances.follow')}
+        />
+        {log.dropped > 0 && (
+          <Typography variant="body2">
+            {t('instances.dropped', { count: log.dropped })}
+          </Typography>
+        )}
+      </div>
+      {log.error && (
+        <Alert severity="warning">
+          {t('instances.broken', { message: log.error.message })}
+        </Alert>
+      )}
+      <div
+        ref={pane}
+        className={classes.pane}
+        role="log"
+        aria-label={label}
+        // A busy log read out line by line helps nobody; it can be read at will.
+        aria-live="off"
+        tabIndex={0}
+        onScroll={onScroll}
+      >
+        {shown.length === 0 && !log.loading && (
+          <span>{wanted ? t('instances.noMatch') : t('instances.empty')}</span>
+        )}
+        {shown.map(line => (
+          <div
+            key={line.number}
+            className={line.stream === 'stderr' ? classes.stderr : undefined}
+          >
+            <span className={classes.time} title={formatExact(line.atMs)}>
+              {formatClock(line.atMs)}
+            </span>
+            {line.track && `[${line.track}] `}
+            {line.instance && `${line.instance} `}
+            {line.text}
+          </div>
+        ))}
+        {log.ended && <div>{t('instances.ended')}</div>}
+      </div>
+    </section>
+  );
+}

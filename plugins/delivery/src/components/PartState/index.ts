@@ -1,0 +1,2 @@
+export { PartState } from './PartState';
+export { Empty } from './Empty';

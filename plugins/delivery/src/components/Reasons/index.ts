@@ -1,0 +1,1 @@
+export { ReasonFacts } from './ReasonFacts';

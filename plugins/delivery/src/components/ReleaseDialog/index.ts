@@ -1,0 +1,1 @@
+export { ReleaseDialog } from './ReleaseDialog';

@@ -1,0 +1,54 @@
+import { useParams } from 'react-router-dom';
+import { Link } from '@backstage/core-components';
+import { useApi } from '@backstage/core-plugin-api';
+import Typography from '@material-ui/core/Typography';
+import {
+  ServiceRef,
+  deliveryServiceReadPermission,
+} from '@slipway/backstage-plugin-delivery-common';
+import { deliveryApiRef } from '../../api';
+import { useResource } from '../../hooks';
+import { useDeliveryTranslation } from '../../translation';
+import { useTabPaths } from '../DeliveryTab/TabPaths';
+import { LiveMarker } from '../LiveMarker';
+import { PartState } from '../PartState';
+import { ReleaseBody } from './ReleaseBody';
+
+/** One release: its stages and their logs, its digest, its findings. */
+export function ReleaseView(props: { service: ServiceRef }) {
+  const { service } = props;
+  const { releaseId = '' } = useParams();
+  const api = useApi(deliveryApiRef);
+  const t = useDeliveryTranslation();
+  const paths = useTabPaths();
+  const detail = useResource(
+    `release:${releaseId}`,
+    () => api.getRelease(releaseId),
+    {
+      affectedBy: event =>
+        event.subject === releaseId ||
+        (event.service === service && event.kind === 'deployment'),
+    },
+  );
+  return (
+    <>
+      <Typography variant="body2" component="div">
+        <Link to={paths.overview()}>{t('deployment.back')}</Link> <LiveMarker />
+      </Typography>
+      <PartState
+        resource={detail}
+        what={t('lists.release')}
+        permission={deliveryServiceReadPermission.name}
+        skeletonHeight={400}
+      >
+        {value => (
+          <ReleaseBody
+            key={value.release.id}
+            detail={value}
+            reload={detail.reload}
+          />
+        )}
+      </PartState>
+    </>
+  );
+}

@@ -1,0 +1,24 @@
+import Typography from '@material-ui/core/Typography';
+import { StageState } from '@slipway/backstage-plugin-delivery-common';
+import { ReasonFacts } from '../Reasons';
+
+/** What a stage found out, and why it ended as it did. */
+export function StageFacts(props: { stage: StageState }) {
+  const { facts, reason } = props.stage;
+  const entries = Object.entries(facts ?? {});
+  return (
+    <>
+      {reason && (
+        <>
+          <Typography variant="body1">{reason.message}</Typography>
+          <ReasonFacts reason={reason} />
+        </>
+      )}
+      {entries.length > 0 && (
+        <Typography variant="body2">
+          {entries.map(([name, value]) => `${name}: ${value}`).join(' · ')}
+        </Typography>
+      )}
+    </>
+  );
+}

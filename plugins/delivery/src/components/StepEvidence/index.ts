@@ -1,0 +1,2 @@
+export { StepEvidence } from './StepEvidence';
+export { AnalysisEvidence } from './AnalysisEvidence';

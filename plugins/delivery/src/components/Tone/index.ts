@@ -1,0 +1,1 @@
+export { ToneWord } from './ToneWord';

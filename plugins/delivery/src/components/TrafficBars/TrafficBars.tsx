@@ -1,0 +1,113 @@
+import Typography from '@material-ui/core/Typography';
+import { Theme, makeStyles } from '@material-ui/core/styles';
+import {
+  TargetView,
+  Track,
+  isKnown,
+} from '@slipway/backstage-plugin-delivery-common';
+import { formatDuration, formatPercent } from '../../format';
+import { TrackRow, trackRows } from '../../model';
+import { toneColour } from '../../theme';
+import { useDeliveryTranslation } from '../../translation';
+import { ToneWord } from '../Tone';
+
+const useStyles = makeStyles((theme: Theme) => ({
+  row: { margin: theme.spacing(1, 0) },
+  bar: {
+    display: 'flex',
+    width: '100%',
+    height: '1.5rem',
+    borderRadius: theme.shape.borderRadius,
+    overflow: 'hidden',
+    border: `1px solid ${theme.palette.divider}`,
+  },
+  part: {
+    minWidth: 0,
+    '@media (prefers-reduced-motion: no-preference)': {
+      transition: 'flex-grow 300ms',
+    },
+  },
+  stable: { backgroundColor: theme.palette.text.secondary },
+  canary: {
+    // Stripes: told from stable without colour.
+    backgroundImage: `repeating-linear-gradient(45deg, ${toneColour(
+      theme,
+      'moving',
+    )} 0 8px, ${theme.palette.background.paper} 8px 11px)`,
+  },
+  preview: { backgroundColor: toneColour(theme, 'moving') },
+  draining: { backgroundColor: theme.palette.divider },
+}));
+
+/** Traffic as it was asked and as it was measured, one bar above the other. */
+export function TrafficBars(props: { target: TargetView }) {
+  const { target } = props;
+  const t = useDeliveryTranslation();
+  const rows = trackRows(target);
+  if (!isKnown(target.traffic)) {
+    return (
+      <ToneWord tone="unknown">
+        {t('pipeline.box.trafficUnknown', { reason: target.traffic.unknown })}
+      </ToneWord>
+    );
+  }
+  const { measured } = target.traffic.known;
+  return (
+    <>
+      <TrafficBar
+        title={t('deployment.asked')}
+        rows={rows}
+        read={row => row.askedPercent}
+      />
+      {measured ? (
+        <TrafficBar
+          title={`${t('deployment.measured')} (${t('deployment.measuredOf', {
+            requests: String(measured.requests),
+            window: formatDuration(measured.windowMs),
+          })})`}
+          rows={rows}
+          read={row => row.seenPercent}
+        />
+      ) : (
+        <ToneWord tone="unknown">{t('pipeline.box.seenUnknown')}</ToneWord>
+      )}
+    </>
+  );
+}
+
+function TrafficBar(props: {
+  title: string;
+  rows: TrackRow[];
+  read: (row: TrackRow) => number | undefined;
+}) {
+  const t = useDeliveryTranslation();
+  const classes = useStyles();
+  const styles: Record<Track, string> = classes;
+  const shown = props.rows.filter(row => (props.read(row) ?? 0) > 0);
+  const text = props.rows
+    .map(
+      row =>
+        `${t(`words.track.${row.track}`)} ${formatPercent(props.read(row))}`,
+    )
+    .join(', ');
+  return (
+    <div className={classes.row}>
+      <Typography variant="body2">
+        {props.title}: {text}
+      </Typography>
+      <div
+        className={classes.bar}
+        role="img"
+        aria-label={`${props.title}: ${text}`}
+      >
+        {shown.map(row => (
+          <div
+            key={row.generation}
+            className={`${classes.part} ${styles[row.track]}`}
+            style={{ flexGrow: props.read(row) }}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}

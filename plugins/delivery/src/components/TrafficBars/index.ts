@@ -1,0 +1,1 @@
+export { TrafficBars } from './TrafficBars';

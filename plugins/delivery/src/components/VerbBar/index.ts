@@ -1,0 +1,1 @@
+export { VerbBar } from './VerbBar';

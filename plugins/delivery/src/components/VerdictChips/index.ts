@@ -1,0 +1,1 @@
+export { VerdictChips } from './VerdictChips';

@@ -1,0 +1,233 @@
+/**
+ * One stream for the whole browser.
+ *
+ * However many tabs are open, one of them (whoever holds the Web Lock) reads
+ * the change stream of the backend and tells the others by BroadcastChannel.
+ * When it goes away the lock passes on, and the next one resumes from the last
+ * event id that it heard. A hidden tab leaves; when it is seen again it
+ * rejoins and fetches what it shows, because it may have missed something.
+ * Where a browser knows no Web Locks, each tab reads a stream of its own.
+ */
+import { ChangeEvent } from '@slipway/backstage-plugin-delivery-common';
+import { backoffMs, sleep } from './backoff';
+import {
+  DeliveryEvents,
+  OpenStream,
+  StreamStatus,
+  TabChannel,
+  TabLocks,
+} from './types';
+
+/** How long a tab that nobody looks at still holds on, so that a glance elsewhere costs nothing. */
+const LINGER_MS = 3_000;
+
+export interface BrowserStreamOptions {
+  open: OpenStream;
+  /** Tabs of one user share; tabs of different users must not. */
+  scope: () => Promise<string>;
+  locks?: TabLocks;
+  createChannel?: (name: string) => TabChannel;
+  visibility?: Pick<
+    Document,
+    'visibilityState' | 'addEventListener' | 'removeEventListener'
+  >;
+  now?: () => number;
+  lingerMs?: number;
+}
+
+export class BrowserStream implements DeliveryEvents {
+  readonly #options: BrowserStreamOptions;
+  readonly #listeners = new Set<(event: ChangeEvent) => void>();
+  readonly #statusListeners = new Set<() => void>();
+  #status: StreamStatus;
+  #session?: AbortController;
+  #leaveTimer?: ReturnType<typeof setTimeout>;
+  #lastEventId?: string;
+  #wasAway = false;
+  #watchesVisibility = false;
+
+  constructor(options: BrowserStreamOptions) {
+    this.#options = options;
+    this.#status = { state: 'connecting', sinceMs: this.#now() };
+  }
+
+  subscribe(listener: (event: ChangeEvent) => void): () => void {
+    this.#listeners.add(listener);
+    this.#update();
+    return () => {
+      this.#listeners.delete(listener);
+      this.#update();
+    };
+  }
+
+  status(): StreamStatus {
+    return this.#status;
+  }
+
+  onStatus(listener: () => void): () => void {
+    this.#statusListeners.add(listener);
+    return () => this.#statusListeners.delete(listener);
+  }
+
+  #now() {
+    return (this.#options.now ?? Date.now)();
+  }
+
+  #hidden() {
+    return this.#options.visibility?.visibilityState === 'hidden';
+  }
+
+  readonly #onVisibility = () => this.#update();
+
+  #update() {
+    const hasListeners = this.#listeners.size > 0;
+    this.#watchVisibility(hasListeners);
+    if (hasListeners && !this.#hidden()) {
+      clearTimeout(this.#leaveTimer);
+      this.#leaveTimer = undefined;
+      if (!this.#session) {
+        this.#join();
+      }
+    } else if (this.#session && this.#leaveTimer === undefined) {
+      this.#leaveTimer = setTimeout(
+        () => this.#leave(),
+        this.#options.lingerMs ?? LINGER_MS,
+      );
+    }
+  }
+
+  #watchVisibility(wanted: boolean) {
+    if (wanted === this.#watchesVisibility) {
+      return;
+    }
+    this.#watchesVisibility = wanted;
+    const visibility = this.#options.visibility;
+    if (wanted) {
+      visibility?.addEventListener('visibilitychange', this.#onVisibility);
+    } else {
+      visibility?.removeEventListener('visibilitychange', this.#onVisibility);
+    }
+  }
+
+  #leave() {
+    this.#leaveTimer = undefined;
+    this.#session?.abort();
+    this.#session = undefined;
+    this.#wasAway = true;
+    this.#setStatus('connecting');
+  }
+
+  #join() {
+    const session = new AbortController();
+    this.#session = session;
+    if (this.#wasAway) {
+      this.#wasAway = false;
+      this.#deliver({ id: '', kind: 'reset', subject: '' });
+    }
+    // Locks or channels that are refused (private windows): a stream of our own.
+    this.#run(session.signal).catch(() => this.#lead(session.signal));
+  }
+
+  async #run(signal: AbortSignal) {
+    const { locks, createChannel, scope } = this.#options;
+    if (!locks || !createChannel) {
+      await this.#lead(signal);
+      return;
+    }
+    const name = `slipway-delivery:${await scope()}`;
+    if (signal.aborted) {
+      return;
+    }
+    const channel = createChannel(name);
+    let leading = false;
+    channel.onmessage = ({ data }) => {
+      if (data.type === 'event') {
+        this.#lastEventId = data.event.id || this.#lastEventId;
+        this.#deliver(data.event);
+      } else if (data.type === 'status') {
+        this.#setStatus(data.status.state, data.status.sinceMs);
+      } else if (leading) {
+        channel.postMessage({ type: 'status', status: this.#status });
+      }
+    };
+    signal.addEventListener('abort', () => channel.close(), { once: true });
+    channel.postMessage({ type: 'hello' });
+    await locks.request(name, { signal }, async () => {
+      leading = true;
+      await this.#lead(signal, channel);
+    });
+  }
+
+  /** Reads the backend's stream until the tab leaves; each break is retried with back-off. */
+  async #lead(signal: AbortSignal, channel?: TabChannel) {
+    const tell = (state: StreamStatus['state']) => {
+      this.#setStatus(state);
+      channel?.postMessage({ type: 'status', status: this.#status });
+    };
+    const pass = (event: ChangeEvent) => {
+      this.#deliver(event);
+      channel?.postMessage({ type: 'event', event });
+    };
+    let failures = 0;
+    while (!signal.aborted) {
+      const resumes = this.#lastEventId !== undefined;
+      const missed = failures > 0 && !resumes;
+      const opened = () => {
+        if (signal.aborted) {
+          return;
+        }
+        failures = 0;
+        tell('live');
+      };
+      try {
+        await this.#options.open(
+          {
+            lastEventId: this.#lastEventId,
+            onOpen: () => {
+              opened();
+              if (missed) {
+                pass({ id: '', kind: 'reset', subject: '' });
+              }
+            },
+          },
+          event => {
+            if (this.#status.state !== 'live') {
+              opened();
+            }
+            // A reset says that the id is too old to resume from.
+            this.#lastEventId =
+              event.id ||
+              (event.kind === 'reset' ? undefined : this.#lastEventId);
+            pass(event);
+          },
+          signal,
+        );
+        // The server ends the stream when the token does: come again soon.
+        await sleep(backoffMs(0), signal);
+      } catch (error) {
+        if (signal.aborted) {
+          return;
+        }
+        failures += 1;
+        tell('down');
+        await sleep(backoffMs(failures), signal);
+      }
+    }
+  }
+
+  #deliver(event: ChangeEvent) {
+    for (const listener of [...this.#listeners]) {
+      listener(event);
+    }
+  }
+
+  #setStatus(state: StreamStatus['state'], sinceMs = this.#now()) {
+    if (state === this.#status.state) {
+      return;
+    }
+    this.#status = { state, sinceMs };
+    for (const listener of [...this.#statusListeners]) {
+      listener();
+    }
+  }
+}

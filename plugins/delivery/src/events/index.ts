@@ -1,0 +1,3 @@
+export { BrowserStream } from './BrowserStream';
+export { createDeliveryEvents } from './createDeliveryEvents';
+export type { DeliveryEvents, StreamStatus } from './types';

@@ -1,0 +1,15 @@
+import { useEffect, useState } from 'react';
+
+/** The time, renewed each `everyMs` while somebody looks. */
+export function useNow(everyMs = 1_000): number {
+  const [nowMs, setNowMs] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (document.visibilityState !== 'hidden') {
+        setNowMs(Date.now());
+      }
+    }, everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return nowMs;
+}

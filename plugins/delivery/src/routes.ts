@@ -1,0 +1,23 @@
+import { createRouteRef, createSubRouteRef } from '@backstage/core-plugin-api';
+
+/** The Delivery page: inbox and estate. @public */
+export const rootRouteRef = createRouteRef({ id: 'delivery' });
+
+/** The Delivery tab of an entity. @public */
+export const entityDeliveryRouteRef = createRouteRef({
+  id: 'delivery.entity-content',
+});
+
+/** One deployment, below the Delivery tab of its entity. @public */
+export const deploymentRouteRef = createSubRouteRef({
+  id: 'delivery.entity-content.deployment',
+  parent: entityDeliveryRouteRef,
+  path: '/deployments/:deploymentId',
+});
+
+/** One release, below the Delivery tab of its entity. @public */
+export const releaseRouteRef = createSubRouteRef({
+  id: 'delivery.entity-content.release',
+  parent: entityDeliveryRouteRef,
+  path: '/releases/:releaseId',
+});

@@ -1,0 +1,42 @@
+import { createTranslationRef } from '@backstage/core-plugin-api/alpha';
+import { TranslationFunction } from '@backstage/core-plugin-api/alpha';
+import { common, steps, words } from './messages/common';
+import {
+  announcements,
+  deployment,
+  page,
+  release,
+} from './messages/deployment';
+import {
+  findings,
+  instances,
+  lists,
+  pipeline,
+  releaseDialog,
+  settings,
+} from './messages/pipeline';
+import { verbs } from './messages/verbs';
+
+/** Every sentence of the plugin, to translate. @public */
+export const deliveryTranslationRef = createTranslationRef({
+  id: 'delivery',
+  messages: {
+    common,
+    words,
+    steps,
+    pipeline,
+    releaseDialog,
+    lists,
+    instances,
+    settings,
+    findings,
+    verbs,
+    deployment,
+    release,
+    page,
+    announcements,
+  },
+});
+
+/** What `useTranslationRef` gives for our messages. */
+export type DeliveryT = TranslationFunction<typeof deliveryTranslationRef.T>;

@@ -1,0 +1,3 @@
+export { deliveryTranslationRef } from './deliveryTranslationRef';
+export type { DeliveryT } from './deliveryTranslationRef';
+export { useDeliveryTranslation } from './useDeliveryTranslation';
