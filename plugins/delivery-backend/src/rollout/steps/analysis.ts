@@ -49,7 +49,9 @@ export const analysis: StepRunner<'analysis'> = {
           draft,
           nextLook(run.startedAtMs, step.analysis.intervalMs, draft.nowMs),
         );
-        wakeAt(draft, overdueAtMs);
+        for (const atMs of [state.endsAtMs, run.deadlineMs, overdueAtMs]) {
+          wakeAt(draft, atMs && atMs > draft.nowMs ? atMs : undefined);
+        }
         return 'held';
       }
       default:

@@ -1,0 +1,4 @@
+export { judge } from './judge';
+export { measure } from './measure';
+export { nextMeasurementAtMs } from './windows';
+export { formatValue, labelOf } from './names';
