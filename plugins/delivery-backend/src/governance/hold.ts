@@ -34,12 +34,16 @@ export function holdAfterOutcome(options: {
 }): Hold {
   const { deployment, outcome, reason, nowMs } = options;
   const because = reason ? `: ${reason.message}` : '';
+  const what =
+    outcome === 'succeeded'
+      ? `Rollback to ${deployment.releaseVersion}`
+      : `${deployment.releaseVersion} was ${
+          outcome === 'rolled-back' ? 'rolled back' : outcome
+        }${because}`;
   return {
     by: AUTOMATION_ACTOR,
     sinceMs: nowMs,
-    reason: `${deployment.releaseVersion} was ${
-      outcome === 'rolled-back' ? 'rolled back' : outcome
-    }${because}`,
+    reason: what,
     deploymentId: deployment.id,
   };
 }

@@ -64,7 +64,10 @@ export function queuePolicy(input: QueueInput): QueueDecision {
       candidate.open &&
       (!active || (mode === 'supersede' && mayTakeOver(active, candidate))),
   );
-  const start = mode === 'supersede' ? eligible.at(-1) : eligible[0];
+  const start =
+    mode === 'supersede'
+      ? eligible.filter(({ kind }) => kind !== 'restart').at(-1) ?? eligible[0]
+      : eligible[0];
   if (!start) {
     return { superseded: [], rejected };
   }

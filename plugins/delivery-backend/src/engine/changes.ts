@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import {
+  Actor,
+  Command,
+  CommandAnswer,
+  Deployment,
+  Measurement,
+  Reason,
+  TimelineEvent,
+} from '@slipway/backstage-plugin-delivery-common';
+import { DeliveryStore, Lease, TargetRow } from '../store';
+import { LeaseKeeper } from './leaseKeeper';
+import { News, newsOfTransition } from './news';
+import { sameJson } from './sameJson';
+
+/** A deployment to create, found again by its key. */
+export type NewDeployment = Deployment & { idempotencyKey: string };
+
+interface AuditEntry {
+  actor: Actor;
+  verb: string;
+  subject: string;
+  reason?: string;
+  outcome: string;
+}
+
+/**
+ * What a round decided, gathered to be written in one transaction: either all
+ * of it happened or none of it.
+ */
+export class Changes {
+  /** The target as it will be. */
+  row: TargetRow;
+  readonly answers: CommandAnswer[] = [];
+  readonly events: TimelineEvent[] = [];
+  readonly created: NewDeployment[] = [];
+  readonly measurements: Array<{ deploymentId: string; rows: Measurement[] }> =
+    [];
+  readonly audits: AuditEntry[] = [];
+  /** Makes our epoch newer than the world's. */
+  takeOverFrom?: number;
+
+  readonly #originalRow: TargetRow;
+  readonly #original = new Map<string, Deployment>();
+  readonly #current = new Map<string, Deployment>();
+
+  constructor(row: TargetRow, open: Deployment[], readonly nowMs: number) {
+    this.row = row;
+    this.#originalRow = row;
+    for (const deployment of open) {
+      this.#original.set(deployment.id, deployment);
+      this.#current.set(deployment.id, deployment);
+    }
+  }
+
+  deployment(id: string): Deployment | undefined {
+    return this.#current.get(id);
+  }
+
+  setDeployment(deployment: Deployment): void {
+    this.#current.set(deployment.id, deployment);
+  }
+
+  answer(command: Command, accepted: boolean, message: string): void {
+    this.answers.push({ commandId: command.id, accepted, message });
+  }
+
+  event(event: {
+    type: string;
+    message: string;
+    level?: TimelineEvent['level'];
+    deploymentId?: string;
+    releaseId?: string;
+    actor?: Actor;
+    reason?: Reason;
+  }): void {
+    const { service, environment } = this.row.target;
+    const releaseId =
+      event.releaseId ??
+      (event.deploymentId
+        ? this.#current.get(event.deploymentId)?.releaseId
+        : undefined);
+    this.events.push({
+      id: randomUUID(),
+      atMs: this.nowMs,
+      level: 'info',
+      service,
+      environment,
+      ...event,
+      ...(releaseId ? { releaseId } : {}),
+    });
+  }
+
+  changedDeployments(): Deployment[] {
+    return [...this.#current.values()].filter(
+      deployment => !sameJson(deployment, this.#original.get(deployment.id)),
+    );
+  }
+
+  isEmpty(): boolean {
+    return (
+      this.answers.length === 0 &&
+      this.events.length === 0 &&
+      this.created.length === 0 &&
+      this.measurements.length === 0 &&
+      this.audits.length === 0 &&
+      this.takeOverFrom === undefined &&
+      sameJson(this.row, this.#originalRow) &&
+      this.changedDeployments().length === 0
+    );
+  }
+
+  news(): News[] {
+    return this.changedDeployments().flatMap(
+      after =>
+        newsOfTransition({
+          before: this.#original.get(after.id),
+          after,
+          owner: this.row.owner,
+        }) ?? [],
+    );
+  }
+}
+
+/**
+ * Writes the changes, or nothing. The target row goes first: it is what checks
+ * the lease and the version for everything that follows.
+ *
+ * Errors: `LeaseLostError`, `VersionConflictError`.
+ */
+export async function commit(options: {
+  store: DeliveryStore;
+  keeper: LeaseKeeper;
+  changes: Changes;
+}): Promise<{ row: TargetRow; news: number }> {
+  const { store, keeper, changes } = options;
+  keeper.assertHeld();
+  const news = changes.news();
+  const written = await store.transaction(async tx => {
+    let lease: Lease = keeper.lease;
+    if (changes.takeOverFrom !== undefined) {
+      lease = await store.work.raiseEpoch(lease, changes.takeOverFrom + 1, tx);
+    }
+    const row = await store.targets.save(lease, changes.row, tx);
+    for (const deployment of changes.changedDeployments()) {
+      await store.deployments.save(lease, deployment, tx);
+    }
+    for (const deployment of changes.created) {
+      await store.deployments.create(deployment, tx);
+    }
+    for (const { deploymentId, rows } of changes.measurements) {
+      await store.deployments.addMeasurements(deploymentId, rows, tx);
+    }
+    if (changes.answers.length > 0) {
+      await store.commands.answer(changes.answers, tx);
+    }
+    if (changes.events.length > 0) {
+      await store.deployments.addEvents(changes.events, tx);
+    }
+    if (news.length > 0) {
+      await store.outbox.add(news, tx);
+    }
+    for (const audit of changes.audits) {
+      await store.audit({ atMs: changes.nowMs, ...audit }, tx);
+    }
+    return { row, lease };
+  });
+  if (written.lease !== keeper.lease && changes.takeOverFrom !== undefined) {
+    keeper.replace(written.lease);
+  }
+  return { row: written.row, news: news.length };
+}

@@ -1,0 +1,92 @@
+import {
+  Desired,
+  isKnown,
+  TargetRecord,
+  TrafficShare,
+  World,
+} from '@slipway/backstage-plugin-delivery-common';
+
+/** What is missing between the world and the desired state, in safe order. */
+export interface ConvergeSteps {
+  /** New generations, more instances, and all whose role was not written yet. */
+  ensure: Desired['generations'];
+  /** The accepted shares are not the desired ones. */
+  requestShares: boolean;
+  /** Only once the desired shares are seen in force. */
+  shrink: Desired['generations'];
+  /** Only once the shares in force give them nothing. */
+  remove: string[];
+  /** The shared objects of this Plan are not known to be in force. */
+  promotePlanId?: string;
+  /** Not everything of this revision is known to be done. */
+  unfinished: boolean;
+}
+
+/** Whether two lists of shares mean the same; zero shares mean nothing. */
+export function sameShares(a: TrafficShare[], b: TrafficShare[]): boolean {
+  const text = (shares: TrafficShare[]) =>
+    shares
+      .filter(({ percent }) => percent > 0)
+      .map(({ generation, percent }) => `${generation}=${percent}`)
+      .sort()
+      .join();
+  return text(a) === text(b);
+}
+
+/**
+ * Compares. While the workloads are unknown nothing is said about them: what
+ * we cannot see we neither grow nor shrink, and shares may still be given back.
+ */
+export function convergeSteps(
+  record: Pick<TargetRecord, 'desired' | 'applied'>,
+  world: World,
+): ConvergeSteps {
+  const { desired, applied } = record;
+  // Another worker may have died in the middle of this revision: what the world
+  // reflects is then only a part of it.
+  const writtenBefore = (applied?.revision ?? 0) >= desired.revision;
+  const steps: ConvergeSteps = {
+    ensure: [],
+    requestShares: false,
+    shrink: [],
+    remove: [],
+    unfinished: !writtenBefore,
+    ...(desired.sharedPlanId && applied?.sharedPlanId !== desired.sharedPlanId
+      ? { promotePlanId: desired.sharedPlanId }
+      : {}),
+  };
+  if (isKnown(world.workloads)) {
+    const all = !writtenBefore || world.workloads.reflects < desired.revision;
+    const seen = new Map(
+      world.workloads.known.generations.map(state => [state.generation, state]),
+    );
+    for (const wanted of desired.generations) {
+      const state = seen.get(wanted.generation);
+      if (state && wanted.replicas < state.wanted) {
+        steps.shrink.push(wanted);
+      } else if (all || !state || state.wanted !== wanted.replicas) {
+        steps.ensure.push(wanted);
+      }
+    }
+    const named = new Set(desired.generations.map(wanted => wanted.generation));
+    steps.remove = [...seen.keys()].filter(name => !named.has(name));
+  }
+  steps.requestShares =
+    !isKnown(world.traffic) ||
+    !writtenBefore ||
+    world.traffic.reflects < desired.revision ||
+    !sameShares(world.traffic.known.accepted, desired.shares);
+  return steps;
+}
+
+/** Whether the world is as desired and nothing is left to do. */
+export function isConverged(steps: ConvergeSteps): boolean {
+  return (
+    steps.ensure.length === 0 &&
+    !steps.requestShares &&
+    steps.shrink.length === 0 &&
+    steps.remove.length === 0 &&
+    steps.promotePlanId === undefined &&
+    !steps.unfinished
+  );
+}

@@ -1,0 +1,73 @@
+import {
+  isKnown,
+  Observed,
+  TargetRef,
+  World,
+  stringifyTarget,
+} from '@slipway/backstage-plugin-delivery-common';
+import { Connection } from '@slipway/backstage-plugin-delivery-node';
+import { Clock } from './types';
+import { withTimeLimit } from './timeLimit';
+
+/** Reads what runs and where traffic goes; never throws, says `unknown`. */
+export interface Observer {
+  observe(
+    target: TargetRef,
+    connection: Connection,
+    signal: AbortSignal,
+  ): Promise<World>;
+  forget(target: TargetRef): void;
+}
+
+export function createObserver(options: {
+  clock: Clock;
+  callLimitMs: number;
+}): Observer {
+  const { clock, callLimitMs } = options;
+  // So that `sinceMs` says since when it is unknown, not when we asked last.
+  const unknownSince = new Map<string, number>();
+
+  async function read<T>(
+    key: string,
+    what: string,
+    signal: AbortSignal,
+    call: (signal: AbortSignal) => Promise<Observed<T>>,
+  ): Promise<Observed<T>> {
+    const unknown = (message: string, at = clock.now()): Observed<T> => {
+      const sinceMs = Math.min(unknownSince.get(key) ?? at, at);
+      unknownSince.set(key, sinceMs);
+      return { unknown: message, sinceMs };
+    };
+    try {
+      const seen = await withTimeLimit(what, callLimitMs, signal, call);
+      if (isKnown(seen)) {
+        unknownSince.delete(key);
+        return seen;
+      }
+      return unknown(seen.unknown, seen.sinceMs);
+    } catch (error) {
+      signal.throwIfAborted();
+      return unknown(`${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  return {
+    async observe(target, connection, signal) {
+      const id = stringifyTarget(target);
+      const [workloads, traffic] = await Promise.all([
+        read(`${id} workloads`, 'Reading the workloads', signal, limited =>
+          connection.workloads.observe(target, limited),
+        ),
+        read(`${id} traffic`, 'Reading the traffic', signal, limited =>
+          connection.traffic.observe(target, limited),
+        ),
+      ]);
+      return { workloads, traffic };
+    },
+    forget(target) {
+      const id = stringifyTarget(target);
+      unknownSince.delete(`${id} workloads`);
+      unknownSince.delete(`${id} traffic`);
+    },
+  };
+}

@@ -1,0 +1,336 @@
+import {
+  InstanceState,
+  Measurement,
+  TargetRef,
+  TrafficShare,
+  stringifyTarget,
+} from '@slipway/backstage-plugin-delivery-common';
+import {
+  Connection,
+  Fence,
+  MetricProvider,
+  StaleEpochError,
+} from '@slipway/backstage-plugin-delivery-node';
+
+interface FakeInstance {
+  id: string;
+  readyAtMs: number;
+  startedAtMs: number;
+  restarts: number;
+}
+
+interface FakeGeneration {
+  planId: string;
+  track: string;
+  wanted: number;
+  instances: FakeInstance[];
+}
+
+interface FakeTarget {
+  epoch: number;
+  workloadRevision: number;
+  trafficRevision: number;
+  generations: Map<string, FakeGeneration>;
+  shares: TrafficShare[];
+}
+
+/** How the instances of a plan behave. */
+export interface PlanBehaviour {
+  readyAfterMs?: number;
+  neverReady?: boolean;
+  successRate?: number;
+}
+
+/**
+ * An orchestrator with a router, kept apart from the connections to it: a new
+ * connection is what a restarted process has. It compares epochs, writes down
+ * every effect, and writes down what must never happen.
+ */
+export class FakeWorld {
+  readonly effects: string[] = [];
+  readonly violations: string[] = [];
+  /** By plan id or by release id. */
+  readonly behaviours = new Map<string, PlanBehaviour>();
+  readonly releaseOfPlan = new Map<string, string>();
+  calls = 0;
+  private readonly targets = new Map<string, FakeTarget>();
+  private serial = 0;
+
+  constructor(
+    readonly now: () => number,
+    private readonly defaults: { readyAfterMs: number } = { readyAfterMs: 200 },
+  ) {}
+
+  target(target: TargetRef): FakeTarget {
+    const id = stringifyTarget(target);
+    let state = this.targets.get(id);
+    if (!state) {
+      state = {
+        epoch: 0,
+        workloadRevision: 0,
+        trafficRevision: 0,
+        generations: new Map(),
+        shares: [],
+      };
+      this.targets.set(id, state);
+    }
+    return state;
+  }
+
+  behaviour(planId: string): PlanBehaviour {
+    return {
+      ...this.behaviours.get(this.releaseOfPlan.get(planId) ?? ''),
+      ...this.behaviours.get(planId),
+    };
+  }
+
+  /** Kills every instance of a generation once; they come back. */
+  crash(target: TargetRef, generation: string): void {
+    for (const instance of this.target(target).generations.get(generation)
+      ?.instances ?? []) {
+      instance.restarts += 1;
+      instance.startedAtMs = this.now();
+      instance.readyAtMs = this.now() + this.defaults.readyAfterMs;
+    }
+  }
+
+  /** Generation to share, for assertions. */
+  shares(target: TargetRef): Record<string, number> {
+    return Object.fromEntries(
+      this.target(target).shares.map(({ generation, percent }) => [
+        generation,
+        percent,
+      ]),
+    );
+  }
+
+  replicas(target: TargetRef): Record<string, number> {
+    return Object.fromEntries(
+      [...this.target(target).generations].map(([name, { wanted }]) => [
+        name,
+        wanted,
+      ]),
+    );
+  }
+
+  connection(): Connection {
+    const unchanging = {
+      renderers: [],
+      live: { watch: () => {} },
+      notices: () => [],
+    };
+    return {
+      type: 'fake',
+      name: 'default',
+      ...unchanging,
+      workloads: {
+        fencing: 'compare-and-set',
+        inspect: async () => ({ replicas: 2, ignored: [] }),
+        ensure: async (
+          target,
+          fence,
+          { generation, plan, track, replicas },
+        ) => {
+          const state = this.fenced(target, fence);
+          state.workloadRevision = Math.max(
+            state.workloadRevision,
+            fence.revision,
+          );
+          const existing = state.generations.get(generation);
+          if (existing && existing.planId !== plan.id) {
+            this.violations.push(
+              `${generation} was ensured with plan ${plan.id} and had ${existing.planId}`,
+            );
+          }
+          this.scale(target, generation, plan.id, track, replicas);
+        },
+        observe: async target => {
+          this.calls += 1;
+          const state = this.target(target);
+          return {
+            known: {
+              generations: [...state.generations].map(([name, generation]) => {
+                const instances = generation.instances.map(instance =>
+                  this.describe(name, generation, instance),
+                );
+                return {
+                  generation: name,
+                  planId: generation.planId,
+                  wanted: generation.wanted,
+                  ready: instances.filter(({ ready }) => ready).length,
+                  instances,
+                };
+              }),
+            },
+            observedAtMs: this.now(),
+            reflects: state.workloadRevision,
+          };
+        },
+        remove: async (target, fence, generation) => {
+          const state = this.fenced(target, fence);
+          state.workloadRevision = Math.max(
+            state.workloadRevision,
+            fence.revision,
+          );
+          if (
+            state.shares.some(
+              share => share.generation === generation && share.percent > 0,
+            )
+          ) {
+            this.violations.push(
+              `${generation} was removed with traffic on it`,
+            );
+          }
+          if (state.generations.delete(generation)) {
+            this.effects.push(`remove ${generation}`);
+          }
+        },
+      },
+      traffic: {
+        fencing: 'compare-and-set',
+        capabilities: () => ({
+          weights: true,
+          measures: false,
+          headers: false,
+          mirror: false,
+        }),
+        request: async (target, fence, shares) => {
+          const state = this.fenced(target, fence);
+          state.trafficRevision = Math.max(
+            state.trafficRevision,
+            fence.revision,
+          );
+          for (const { generation, percent } of shares) {
+            if (percent > 0 && this.ready(target, generation) === 0) {
+              this.violations.push(
+                `${percent} % was given to ${generation}, of which nothing is ready`,
+              );
+            }
+          }
+          if (JSON.stringify(state.shares) !== JSON.stringify(shares)) {
+            this.effects.push(
+              `shares ${shares
+                .map(({ generation, percent }) => `${generation}=${percent}`)
+                .join(' ')}`,
+            );
+          }
+          state.shares = shares;
+        },
+        observe: async target => {
+          this.calls += 1;
+          const state = this.target(target);
+          return {
+            known: { accepted: state.shares },
+            observedAtMs: this.now(),
+            reflects: state.trafficRevision,
+          };
+        },
+      },
+      metrics: [this.metrics()],
+    };
+  }
+
+  private metrics(): MetricProvider {
+    return {
+      id: 'fake',
+      metrics: () => [
+        { name: 'success-rate', unit: 'ratio', description: 'of the fake' },
+      ],
+      query: async ({ target, generation }) => {
+        const state = this.target(target).generations.get(generation);
+        const outcome: Measurement['outcome'] = state
+          ? {
+              type: 'value',
+              value: this.behaviour(state.planId).successRate ?? 1,
+              samples: 400,
+            }
+          : { type: 'no-data' };
+        return { outcome, query: `success_rate(${generation})` };
+      },
+    };
+  }
+
+  private fenced(target: TargetRef, fence: Fence): FakeTarget {
+    this.calls += 1;
+    const state = this.target(target);
+    if (fence.epoch < state.epoch) {
+      throw new StaleEpochError(fence.epoch, state.epoch);
+    }
+    state.epoch = fence.epoch;
+    return state;
+  }
+
+  private scale(
+    target: TargetRef,
+    name: string,
+    planId: string,
+    track: string,
+    replicas: number,
+  ) {
+    const state = this.target(target);
+    const generation = state.generations.get(name) ?? {
+      planId,
+      track,
+      wanted: 0,
+      instances: [],
+    };
+    state.generations.set(name, generation);
+    if (generation.wanted !== replicas) {
+      this.effects.push(`scale ${name} ${replicas}`);
+    }
+    generation.track = track;
+    generation.wanted = replicas;
+    const { readyAfterMs = this.defaults.readyAfterMs } =
+      this.behaviour(planId);
+    while (generation.instances.length < replicas) {
+      this.serial += 1;
+      generation.instances.push({
+        id: `${name}-${this.serial}`,
+        startedAtMs: this.now(),
+        readyAtMs: this.now() + readyAfterMs,
+        restarts: 0,
+      });
+    }
+    generation.instances.length = replicas;
+  }
+
+  private isReady(generation: FakeGeneration, instance: FakeInstance) {
+    return (
+      !this.behaviour(generation.planId).neverReady &&
+      instance.readyAtMs <= this.now()
+    );
+  }
+
+  private ready(target: TargetRef, name: string): number {
+    const generation = this.target(target).generations.get(name);
+    return (generation?.instances ?? []).filter(
+      instance => generation && this.isReady(generation, instance),
+    ).length;
+  }
+
+  private describe(
+    name: string,
+    generation: FakeGeneration,
+    instance: FakeInstance,
+  ): InstanceState {
+    const ready = this.isReady(generation, instance);
+    return {
+      id: instance.id,
+      generation: name,
+      phase: ready ? 'running' : 'starting',
+      ready,
+      restarts: instance.restarts,
+      startedAtMs: instance.startedAtMs,
+      ...(ready
+        ? {}
+        : {
+            cause: {
+              code: 'probe-failing',
+              summary: 'the readiness probe answers 503',
+              evidence: '503 not yet',
+              sinceMs: instance.startedAtMs,
+            },
+          }),
+    };
+  }
+}
