@@ -1,0 +1,5 @@
+export {
+  createLocalConnection,
+  type LocalConnectionOptions,
+} from './localConnection';
+export { createPlainRenderer } from './plainRenderer';

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { createApi } from './api';
+import { BackoffPolicy } from './backoff';
+import { readTextIfThere, writeAtomically } from './files';
+import { lockDirectory } from './lock';
+import { Supervisor } from './supervisor';
+
+/** Where things lie below the data directory. */
+export function localdPaths(dataDirectory: string) {
+  const root = resolve(dataDirectory);
+  const directory = join(root, 'locald');
+  return {
+    directory,
+    token: join(directory, 'token'),
+    address: join(directory, 'address.json'),
+    log: join(directory, 'locald.log'),
+    secrets: join(root, 'secrets'),
+  };
+}
+
+/** What slipway-locald writes when it is ready. */
+export interface LocaldAddress {
+  port: number;
+  pid: number;
+}
+
+export interface Daemon {
+  port: number;
+  /** Resolves when it has ended. */
+  ended: Promise<void>;
+  /** `instances: false` leaves them running for a successor. */
+  stop(options: { instances: boolean }): Promise<void>;
+}
+
+async function ensureToken(path: string): Promise<string> {
+  const found = await readTextIfThere(path);
+  if (found?.trim()) {
+    return found.trim();
+  }
+  const token = randomBytes(32).toString('base64url');
+  await writeAtomically(path, token, 0o600);
+  return token;
+}
+
+/**
+ * Runs slipway-locald in this process.
+ *
+ * Errors: `ConflictError` when another one has the data directory.
+ */
+export async function startDaemon(options: {
+  dataDirectory: string;
+  backoff?: BackoffPolicy;
+  log(message: string): void;
+}): Promise<Daemon> {
+  const paths = localdPaths(options.dataDirectory);
+  await mkdir(paths.directory, { recursive: true, mode: 0o700 });
+  const unlock = await lockDirectory(paths.directory);
+  const supervisor = new Supervisor({
+    directory: paths.directory,
+    secretsDirectory: paths.secrets,
+    log: options.log,
+    backoff: options.backoff,
+  });
+  const token = await ensureToken(paths.token);
+  try {
+    await supervisor.start();
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+  let end: () => void = () => {};
+  const ended = new Promise<void>(done => {
+    end = done;
+  });
+  let stopping: Promise<void> | undefined;
+  const server = createApi({
+    supervisor,
+    token,
+    dataDirectory: resolve(options.dataDirectory),
+    startedAtMs: Date.now(),
+    log: options.log,
+    shutdown: how => {
+      stop(how).catch(error => options.log(`Stopping failed: ${error}`));
+    },
+  });
+  async function stop(how: { instances: boolean }): Promise<void> {
+    stopping =
+      stopping ??
+      (async () => {
+        await supervisor.stop(how);
+        await new Promise<void>(closed => {
+          server.close(() => closed());
+          server.closeAllConnections();
+        });
+        await rm(paths.address, { force: true });
+        await unlock();
+        end();
+      })();
+    await stopping;
+  }
+  await new Promise<void>((listening, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', listening);
+  });
+  const { port } = server.address() as AddressInfo;
+  const address: LocaldAddress = { port, pid: process.pid };
+  await writeAtomically(paths.address, JSON.stringify(address));
+  return { port, ended, stop };
+}

@@ -1,0 +1,17 @@
+export {
+  ensureLocald,
+  type EnsureLocaldOptions,
+  type LocaldEndpoint,
+} from './spawn';
+export { METRICS } from './metrics';
+export { serviceUrlVariable } from './environment';
+export type {
+  EnsureRequest,
+  EnvEntry,
+  ProbeSpec,
+  RegistryAddress,
+  RunSpec,
+} from './protocol';
+export type { TargetSnapshot } from './target';
+export type { TrafficSettings } from './traffic';
+export type { WatchLine } from './watch';

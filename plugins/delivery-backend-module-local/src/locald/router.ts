@@ -1,0 +1,239 @@
+import http, { IncomingMessage, ServerResponse } from 'node:http';
+import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
+import { WeightedChoice } from './balance';
+import { RequestMetrics } from './metrics';
+
+/*
+ * One HTTP router for each target, on a port that stays. It chooses between
+ * generations by their shares and between a generation's ready instances in
+ * turn; a generation with nothing ready gets nothing, whatever its share.
+ *
+ * No request is lost when shares or instances change: an instance leaves the
+ * rotation before anything else happens to it, and whoever stops it waits for
+ * its requests in flight. Connections to instances are not kept: a kept one
+ * may be closed by the other side in the moment it is used again.
+ */
+
+const ANSWER_TIMEOUT_MS = 60_000;
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Where requests of one instance go; counts those in flight. */
+export interface Endpoint {
+  readonly id: string;
+  readonly port: number;
+  /** Ready, and not about to be stopped. */
+  serves(): boolean;
+  began(): void;
+  ended(): void;
+}
+
+export interface RouterOptions {
+  port: number;
+  metrics: RequestMetrics;
+  endpoints(generation: string): Endpoint[];
+}
+
+function forwardable(headers: http.IncomingHttpHeaders) {
+  const named = new Set(
+    (headers.connection ?? '')
+      .split(',')
+      .map(name => name.trim().toLowerCase()),
+  );
+  return Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name]) => !HOP_BY_HOP.has(name) && !named.has(name),
+    ),
+  );
+}
+
+export class Router {
+  private shares: TrafficShare[] = [];
+  private readonly choice = new WeightedChoice();
+  private readonly turns = new Map<string, number>();
+  private readonly server = http.createServer((request, response) =>
+    this.handle(request, response),
+  );
+
+  constructor(private readonly options: RouterOptions) {
+    // A slow client is its own problem; the default would cut long uploads.
+    this.server.requestTimeout = 0;
+    this.server.on('upgrade', (_request, socket) => {
+      socket.end('HTTP/1.1 501 Not Implemented\r\nconnection: close\r\n\r\n');
+    });
+  }
+
+  /** Errors: those of `listen`, for example a port that is taken. */
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(this.options.port, '127.0.0.1', () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>(resolve => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+
+  /** Takes effect with the next request. */
+  setShares(shares: TrafficShare[]): void {
+    this.shares = shares;
+    this.choice.reset();
+  }
+
+  private pick(
+    except?: string,
+  ): { generation: string; endpoint: Endpoint } | undefined {
+    const serving = new Map<string, Endpoint[]>();
+    const weights = new Map<string, number>();
+    for (const { generation, percent } of this.shares) {
+      const ready = this.options
+        .endpoints(generation)
+        .filter(endpoint => endpoint.serves() && endpoint.id !== except);
+      if (ready.length > 0 && percent > 0) {
+        serving.set(generation, ready);
+        weights.set(generation, percent);
+      }
+    }
+    const generation = this.choice.next(weights);
+    if (generation === undefined) {
+      return undefined;
+    }
+    const ready = serving.get(generation) ?? [];
+    const turn = (this.turns.get(generation) ?? -1) + 1;
+    this.turns.set(generation, turn % 1_000_000);
+    return { generation, endpoint: ready[turn % ready.length] };
+  }
+
+  private handle(request: IncomingMessage, response: ServerResponse): void {
+    const startedAt = performance.now();
+    const chosen = this.pick();
+    if (!chosen) {
+      fail(response, 503, 'No instance is ready to answer');
+      request.resume();
+      return;
+    }
+    this.forward(request, response, chosen, startedAt, true);
+  }
+
+  private forward(
+    request: IncomingMessage,
+    response: ServerResponse,
+    chosen: { generation: string; endpoint: Endpoint },
+    startedAt: number,
+    mayRetry: boolean,
+  ): void {
+    const { generation, endpoint } = chosen;
+    endpoint.began();
+    let open = true;
+    /** `undefined`: not counted, because the client left or it is retried. */
+    const finish = (status: number | undefined) => {
+      if (!open) {
+        return;
+      }
+      open = false;
+      response.off('close', onClientGone);
+      endpoint.ended();
+      if (status !== undefined) {
+        this.options.metrics.record(generation, {
+          atMs: Date.now(),
+          status,
+          latencyMs: performance.now() - startedAt,
+        });
+      }
+    };
+    const upstream = http.request({
+      host: '127.0.0.1',
+      port: endpoint.port,
+      method: request.method,
+      path: request.url,
+      agent: false,
+      headers: {
+        ...forwardable(request.headers),
+        'x-forwarded-for': [
+          request.headers['x-forwarded-for'],
+          request.socket.remoteAddress,
+        ]
+          .filter(Boolean)
+          .join(', '),
+        'x-forwarded-proto': 'http',
+      },
+    });
+    const onClientGone = () => {
+      finish(undefined);
+      upstream.destroy();
+    };
+    response.on('close', onClientGone);
+    upstream.setTimeout(ANSWER_TIMEOUT_MS, () => {
+      if (!response.headersSent) {
+        fail(response, 504, 'The instance did not answer in time');
+      }
+      finish(504);
+      upstream.destroy();
+    });
+    upstream.on('error', error => {
+      if (!open) {
+        return;
+      }
+      const refused = 'code' in error && error.code === 'ECONNREFUSED';
+      // Nothing was sent to a peer that refused, so nothing can happen twice.
+      const other = refused && mayRetry ? this.pick(endpoint.id) : undefined;
+      if (other) {
+        finish(undefined);
+        this.forward(request, response, other, startedAt, false);
+        return;
+      }
+      finish(502);
+      if (response.headersSent) {
+        response.destroy();
+      } else {
+        fail(response, 502, `The instance broke off: ${error.message}`);
+        request.resume();
+      }
+    });
+    upstream.on('response', answer => {
+      response.writeHead(
+        answer.statusCode ?? 502,
+        answer.statusMessage,
+        forwardable(answer.headers),
+      );
+      answer.on('end', () => finish(answer.statusCode ?? 502));
+      answer.on('error', () => {
+        finish(502);
+        response.destroy();
+      });
+      answer.pipe(response);
+    });
+    // The body is touched only when the instance has taken the connection.
+    upstream.on('socket', socket => {
+      if (socket.connecting) {
+        socket.once('connect', () => request.pipe(upstream));
+      } else {
+        request.pipe(upstream);
+      }
+    });
+  }
+}
+
+function fail(response: ServerResponse, status: number, message: string): void {
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'x-slipway-router': 'error',
+  });
+  response.end(`${JSON.stringify({ error: message })}\n`);
+}
