@@ -11,7 +11,7 @@ import {
 import { dirname, join, posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { InputError } from '@backstage/errors';
+import { InputError, isError } from '@backstage/errors';
 import { Header } from 'tar-stream';
 import { OciLayout } from './layout';
 import { OciManifest } from './manifest';
@@ -45,7 +45,7 @@ async function lstatIfThere(path: string) {
   try {
     return await lstat(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (isError(error) && error.code === 'ENOENT') {
       return undefined;
     }
     throw error;

@@ -1,6 +1,6 @@
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { InputError } from '@backstage/errors';
+import { InputError, isError } from '@backstage/errors';
 
 const MAX_LINK_HOPS = 40;
 const MAX_NAME_BYTES = 255;
@@ -11,8 +11,7 @@ async function lstatOrUndefined(path: string) {
     return await lstat(path);
   } catch (error) {
     if (
-      error instanceof Error &&
-      'code' in error &&
+      isError(error) &&
       (error.code === 'ENOENT' || error.code === 'ENOTDIR')
     ) {
       return undefined;
