@@ -41,8 +41,14 @@ function compareBytes(a: LayerEntry, b: LayerEntry): number {
   return Buffer.compare(Buffer.from(a.path), Buffer.from(b.path));
 }
 
-/** Entries in byte order, each folder before what it holds, each path once. */
-function prepare(entries: readonly LayerEntry[]): LayerEntry[] {
+/**
+ * Entries in byte order, each folder before what it holds, each path once.
+ * Folders of lower layers are left out, so that they keep their modes.
+ */
+function prepare(
+  entries: readonly LayerEntry[],
+  isLowerFolder: (path: string) => boolean,
+): LayerEntry[] {
   const byPath = new Map<string, LayerEntry>();
   for (const entry of entries) {
     const segments = safeSegments(entry.path, 'A layer to write');
@@ -51,7 +57,7 @@ function prepare(entries: readonly LayerEntry[]): LayerEntry[] {
     }
     segments.slice(0, -1).forEach((_segment, index) => {
       const path = segments.slice(0, index + 1).join('/');
-      if (!byPath.has(path)) {
+      if (!byPath.has(path) && !isLowerFolder(path)) {
         byPath.set(path, { type: 'directory', path });
       }
     });
@@ -172,9 +178,15 @@ function createSystemEraser(): Transform {
 export async function writeLayer(
   layout: OciLayout,
   entries: readonly LayerEntry[],
-  options: { mtimeSeconds: number; maxBytes: number; signal?: AbortSignal },
+  options: {
+    mtimeSeconds: number;
+    maxBytes: number;
+    signal?: AbortSignal;
+    /** Whether a lower layer has this folder already. */
+    isLowerFolder?: (path: string) => boolean;
+  },
 ): Promise<WrittenLayer> {
-  const sorted = prepare(entries);
+  const sorted = prepare(entries, options.isLowerFolder ?? (() => false));
   const mtime = new Date(options.mtimeSeconds * 1000);
   const pack = tarStream.pack();
   const diffHash = createHash('sha256');

@@ -1,10 +1,18 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants, createReadStream, createWriteStream } from 'node:fs';
+import {
+  copyFile,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { InputError, NotFoundError } from '@backstage/errors';
+import { InputError, NotFoundError, isError } from '@backstage/errors';
 import { Digest } from '@slipway/backstage-plugin-delivery-common';
 import { createVerifier, digestOf, parseDigest, verifyBytes } from './digest';
 import {
@@ -20,7 +28,7 @@ const LAYOUT_FILE = 'oci-layout';
 const INDEX_FILE = 'index.json';
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return isError(error) && error.code === 'ENOENT';
 }
 
 /**
@@ -197,6 +205,32 @@ export class OciLayout {
     const bytes = await readFile(this.blobPath(digest));
     verifyBytes(bytes, { digest, size: options.size }, 'The image layout');
     return bytes;
+  }
+
+  /** Takes over a blob of another layout, without a second hash of it. */
+  async importBlob(from: OciLayout, digest: Digest): Promise<void> {
+    const size = await from.blobSize(digest);
+    if (size === undefined) {
+      throw new NotFoundError(
+        `The image layout has no blob ${digest}; the image is incomplete`,
+      );
+    }
+    if ((await this.blobSize(digest)) === size) {
+      return;
+    }
+    const temporary = join(this.directory, 'blobs', `.partial-${randomUUID()}`);
+    try {
+      // A copy and no hard link: layouts are thrown away on their own, and
+      // nothing that is written to one may show in the other.
+      await copyFile(
+        from.blobPath(digest),
+        temporary,
+        constants.COPYFILE_FICLONE,
+      );
+      await this.adopt(temporary, digest);
+    } finally {
+      await rm(temporary, { force: true });
+    }
   }
 
   /**

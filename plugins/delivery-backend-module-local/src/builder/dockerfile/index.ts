@@ -1,0 +1,1 @@
+export { buildDockerfile, refusalOfDockerfile } from './build';

@@ -1,0 +1,1 @@
+export { createLocalGitFetcher, type LocalGitFetcherOptions } from './fetcher';

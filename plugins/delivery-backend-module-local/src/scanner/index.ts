@@ -1,0 +1,1 @@
+export { createNpmScanner, type NpmScannerOptions } from './scanner';
