@@ -270,7 +270,10 @@ async function createEngine(knex) {
       'commands_pending_idx',
     );
     table.index(['target_id', 'answered_at_ms', 'seq'], 'commands_target_idx');
-    table.index(['answered_at_ms'], 'commands_answered_idx');
+    // For the clean-up alone; the pending ones are found by their subject.
+    table.index(['answered_at_ms'], 'commands_answered_idx', {
+      predicate: knex.whereNotNull('answered_at_ms'),
+    });
   });
 
   await knex.schema.createTable('outbox', table => {

@@ -41,86 +41,94 @@ async function nowOf(store: DeliveryStore): Promise<string> {
   return cursor;
 }
 
-describe.each(databases.eachSupportedId())('the change feed on %s', databaseId => {
-  it('tells each committed change once, in order, and nothing that was rolled back', async () => {
-    const store = await createTestStore(await databases.init(databaseId));
-    const reader = createReader(store, await nowOf(store));
-    for (const subject of ['a', 'b', 'c']) {
-      await store.transaction(tx => store.feed.add([hint(subject)], tx));
-    }
-    await expect(
-      store.transaction(async tx => {
-        await store.feed.add([hint('undone')], tx);
-        throw new Error('changed my mind');
-      }),
-    ).rejects.toThrow('changed my mind');
-    await store.transaction(tx =>
-      store.feed.add([hint('d'), hint('e')], tx),
-    );
+describe.each(databases.eachSupportedId())(
+  'the change feed on %s',
+  databaseId => {
+    it('tells each committed change once, in order, and nothing that was rolled back', async () => {
+      const store = await createTestStore(await databases.init(databaseId));
+      const reader = createReader(store, await nowOf(store));
+      for (const subject of ['a', 'b', 'c']) {
+        await store.transaction(tx => store.feed.add([hint(subject)], tx));
+      }
+      await expect(
+        store.transaction(async tx => {
+          await store.feed.add([hint('undone')], tx);
+          throw new Error('changed my mind');
+        }),
+      ).rejects.toThrow('changed my mind');
+      await store.transaction(tx => store.feed.add([hint('d'), hint('e')], tx));
 
-    await reader.read(2);
-    expect(reader.seen).toEqual(['a', 'b']);
-    await reader.readUntil(5);
-    await reader.read();
-    expect(reader.seen).toEqual(['a', 'b', 'c', 'd', 'e']);
-  });
-
-  it('says so when a cursor is older than what is kept, or not one of its own', async () => {
-    let nowMs = 1_000_000;
-    const knex = await databases.init(databaseId);
-    const store = await createTestStore(knex, { clock: () => nowMs });
-    const old = await nowOf(store);
-    await store.transaction(tx => store.feed.add([hint('a')], tx));
-    const middle = await nowOf(store);
-    const day = 24 * 60 * 60 * 1000;
-    nowMs += 2 * day;
-    const options = { keepPerTarget: 20, keepDays: 14, nowMs };
-    await store.cleanup(options);
-
-    const { cursor, ...answer } = await store.feed.read(old, 10);
-    expect(answer).toEqual({ entries: [], reset: true });
-    await store.transaction(tx => store.feed.add([hint('b')], tx));
-    const reader = createReader(store, cursor);
-    await reader.readUntil(1);
-    expect(reader.seen).toEqual(['b']);
-    // Nothing was deleted after this one.
-    await expect(store.feed.read(middle, 10)).resolves.toMatchObject({
-      reset: false,
-      entries: [expect.objectContaining({ subject: 'b' })],
+      await reader.read(2);
+      expect(reader.seen).toEqual(['a', 'b']);
+      await reader.readUntil(5);
+      await reader.read();
+      expect(reader.seen).toEqual(['a', 'b', 'c', 'd', 'e']);
     });
 
-    for (const foreign of ['', 'x', '1.2.3', '-1.5', '0.999999', '999999999.0']) {
-      await expect(store.feed.read(foreign, 10)).resolves.toMatchObject({
-        entries: [],
-        reset: true,
+    it('says so when a cursor is older than what is kept, or not one of its own', async () => {
+      let nowMs = 1_000_000;
+      const knex = await databases.init(databaseId);
+      const store = await createTestStore(knex, { clock: () => nowMs });
+      const old = await nowOf(store);
+      await store.transaction(tx => store.feed.add([hint('a')], tx));
+      const middle = await nowOf(store);
+      const day = 24 * 60 * 60 * 1000;
+      nowMs += 2 * day;
+      const options = { keepPerTarget: 20, keepDays: 14, nowMs };
+      await store.cleanup(options);
+
+      const { cursor, ...answer } = await store.feed.read(old, 10);
+      expect(answer).toEqual({ entries: [], reset: true });
+      await store.transaction(tx => store.feed.add([hint('b')], tx));
+      const reader = createReader(store, cursor);
+      await reader.readUntil(1);
+      expect(reader.seen).toEqual(['b']);
+      // Nothing was deleted after this one.
+      await expect(store.feed.read(middle, 10)).resolves.toMatchObject({
+        reset: false,
+        entries: [expect.objectContaining({ subject: 'b' })],
       });
-    }
-  });
 
-  it('calls its subscribers after a change, until they leave', async () => {
-    const store = await createTestStore(await databases.init(databaseId));
-    await addShop(store);
-    const reader = createReader(store, await nowOf(store));
-    const leave = new AbortController();
-    let reading = Promise.resolve();
-    store.feed.subscribe(() => {
-      reading = reading.then(() => reader.read());
-    }, leave.signal);
+      for (const foreign of [
+        '',
+        'x',
+        '1.2.3',
+        '-1.5',
+        '0.999999',
+        '999999999.0',
+      ]) {
+        await expect(store.feed.read(foreign, 10)).resolves.toMatchObject({
+          entries: [],
+          reset: true,
+        });
+      }
+    });
 
-    await store.targets.setHold(
-      { service: SHOP, environment: 'staging' },
-      undefined,
-    );
-    const deadline = Date.now() + 30_000;
-    while (reader.seen.length === 0 && Date.now() < deadline) {
-      await new Promise(resolve => setTimeout(resolve, 10));
-    }
-    expect(reader.seen).toEqual([STAGING_ID]);
-    leave.abort();
-    await reading;
-    await store.close();
-  });
-});
+    it('calls its subscribers after a change, until they leave', async () => {
+      const store = await createTestStore(await databases.init(databaseId));
+      await addShop(store);
+      const reader = createReader(store, await nowOf(store));
+      const leave = new AbortController();
+      let reading = Promise.resolve();
+      store.feed.subscribe(() => {
+        reading = reading.then(() => reader.read());
+      }, leave.signal);
+
+      await store.targets.setHold(
+        { service: SHOP, environment: 'staging' },
+        undefined,
+      );
+      const deadline = Date.now() + 30_000;
+      while (reader.seen.length === 0 && Date.now() < deadline) {
+        await new Promise(resolve => setTimeout(resolve, 10));
+      }
+      expect(reader.seen).toEqual([STAGING_ID]);
+      leave.abort();
+      await reading;
+      await store.close();
+    });
+  },
+);
 
 const postgres = databases
   .eachSupportedId()

@@ -162,9 +162,9 @@ describe.each(databases.eachSupportedId())('lists on %s', databaseId => {
         }),
       ),
     ).toEqual(['d-production']);
-    expect(ids(await store.deployments.list({ releaseId: 'basket-1' }))).toEqual(
-      ['d-basket'],
-    );
+    expect(
+      ids(await store.deployments.list({ releaseId: 'basket-1' })),
+    ).toEqual(['d-basket']);
     expect(
       ids(await store.deployments.list({ environment: 'staging' })),
     ).toEqual(['d-basket', 'd-staging']);
@@ -190,7 +190,10 @@ describe.each(databases.eachSupportedId())('lists on %s', databaseId => {
         query.where('service_ref', SHOP);
       },
     });
-    expect(ofSystem.items.map(row => row.target)).toEqual([PRODUCTION, STAGING]);
+    expect(ofSystem.items.map(row => row.target)).toEqual([
+      PRODUCTION,
+      STAGING,
+    ]);
   });
 
   it('follow a service to its new owner, with its history', async () => {

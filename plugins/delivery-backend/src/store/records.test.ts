@@ -213,9 +213,9 @@ describe.each(databases.eachSupportedId())('records on %s', databaseId => {
     ];
     await store.deployments.addMeasurements(deployment.id, rows);
     await store.deployments.addMeasurements(deployment.id, rows);
-    await expect(store.deployments.measurements(deployment.id)).resolves.toEqual(
-      [rows[1], rows[2], rows[0]],
-    );
+    await expect(
+      store.deployments.measurements(deployment.id),
+    ).resolves.toEqual([rows[1], rows[2], rows[0]]);
     await expect(
       store.deployments.measurements(deployment.id, 'b'),
     ).resolves.toEqual([rows[2]]);
@@ -283,7 +283,9 @@ describe.each(databases.eachSupportedId())('records on %s', databaseId => {
     await expect(store.plans.get(plan.id)).resolves.toEqual(plan);
     await expect(store.plans.get('none')).resolves.toBeUndefined();
 
-    await knex('blobs').where({ digest }).update({ bytes: Buffer.from('x') });
+    await knex('blobs')
+      .where({ digest })
+      .update({ bytes: Buffer.from('x') });
     await expect(store.blobs.get(digest)).rejects.toThrow(/are damaged/);
     await expect(store.plans.get(plan.id)).rejects.toThrow(/are damaged/);
   });
@@ -293,7 +295,11 @@ describe.each(databases.eachSupportedId())('records on %s', databaseId => {
     const store = await createTestStore(await databases.init(databaseId), {
       clock: () => nowMs,
     });
-    const item = { key: 'k1', type: 'notify', payload: { title: 'Rolled back' } };
+    const item = {
+      key: 'k1',
+      type: 'notify',
+      payload: { title: 'Rolled back' },
+    };
     await store.transaction(tx => store.outbox.add([item], tx));
     await store.transaction(tx => store.outbox.add([item], tx));
     await expect(store.outbox.claim('one', 10, 100)).resolves.toEqual([
@@ -366,7 +372,9 @@ describe.each(databases.eachSupportedId())('records on %s', databaseId => {
       go = resolve;
     });
     await store.transaction(async () => {
-      later = started.then(() => store.releases.create(releaseRow({ id: 'late' })));
+      later = started.then(() =>
+        store.releases.create(releaseRow({ id: 'late' })),
+      );
     });
     go();
     await later;

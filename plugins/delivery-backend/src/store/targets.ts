@@ -96,7 +96,7 @@ export function createTargetsStore(context: StoreContext): TargetsStore {
       return row && fromDb(row);
     },
 
-    async list({ environment, owner, system, service, ...page }) {
+    async list({ environment, owner, system, service, attention, ...page }) {
       const query = select().whereNull('removed_at_ms');
       if (environment !== undefined) {
         query.where({ environment });
@@ -109,6 +109,20 @@ export function createTargetsStore(context: StoreContext): TargetsStore {
       }
       if (service !== undefined) {
         query.where({ service_ref: service });
+      }
+      if (attention) {
+        query.where(any =>
+          any
+            .whereNotNull('hold')
+            .orWhereNotNull('foreign_epoch')
+            .orWhereExists(
+              db()('deployments')
+                .select('id')
+                .whereRaw('deployments.target_id = targets.target_id')
+                .where({ terminal: 0 })
+                .whereIn('status', ['paused', 'errored']),
+            ),
+        );
       }
       return readPage<DbTarget, TargetRow>(query, BY_SERVICE, page, fromDb);
     },

@@ -150,6 +150,8 @@ export interface TargetsStore {
       owner?: string;
       system?: string;
       service?: ServiceRef;
+      /** Only what waits for a person: a hold, a foreign epoch, paused, errored. */
+      attention?: boolean;
     },
   ): Promise<Page<TargetRow>>;
   /** By lease (epoch) and expected rowVersion; writes `record`, `hold` and `foreignEpoch`. */
