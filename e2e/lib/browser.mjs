@@ -1,0 +1,46 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { FRONTEND, root } from './portal.mjs';
+
+const CANDIDATES = [
+  process.env.CHROMIUM,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+export async function openBrowser() {
+  const executablePath = CANDIDATES.find(file => file && fs.existsSync(file));
+  if (!executablePath) {
+    throw new Error('No Chromium found: install it, or name one in CHROMIUM');
+  }
+  return chromium.launch({
+    executablePath,
+    headless: true,
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    ],
+  });
+}
+
+/** A page signed in as guest. */
+export async function signIn(browser, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1366, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(30_000);
+  await page.goto(FRONTEND);
+  const enter = page.getByRole('button', { name: 'Enter' });
+  await enter.or(page.getByRole('link', { name: 'Delivery' }).first()).first().waitFor();
+  if (await enter.isVisible()) await enter.click();
+  return page;
+}
+
+export async function screenshot(page, name, options = {}) {
+  const file = path.join(root, 'docs', 'screenshots', `${name}.png`);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  await page.screenshot({ path: file, ...options });
+  return file;
+}

@@ -1,0 +1,135 @@
+// Starts the portal with the README's command on a data folder of its own,
+// and ends all of it again, by pid.
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+export const FRONTEND = 'http://localhost:3000';
+export const BACKEND = 'http://localhost:7007';
+
+export async function until(what, check, { timeoutMs = 60_000, everyMs = 250 } = {}) {
+  const deadline = Date.now() + timeoutMs;
+  let last;
+  for (;;) {
+    try {
+      const result = await check();
+      if (result) return result;
+      last = undefined;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`Gave up after ${timeoutMs} ms waiting until ${what}${last ? `: ${last.message}` : ''}`);
+    }
+    await new Promise(resolve => setTimeout(resolve, everyMs));
+  }
+}
+
+function processes() {
+  return fs
+    .readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(name => {
+      try {
+        const stat = fs.readFileSync(`/proc/${name}/stat`, 'utf8');
+        const [, ppid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        const command = fs.readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').join(' ');
+        return [{ pid: Number(name), ppid: Number(ppid), command, cwd: fs.readlinkSync(`/proc/${name}/cwd`) }];
+      } catch (error) {
+        // It ended while we looked.
+        if (['ENOENT', 'ESRCH', 'EACCES'].includes(error.code)) return [];
+        throw error;
+      }
+    });
+}
+
+function descendants(pid) {
+  const all = processes();
+  const found = [];
+  const visit = parent => {
+    for (const entry of all.filter(candidate => candidate.ppid === parent)) {
+      found.push(entry);
+      visit(entry.pid);
+    }
+  };
+  visit(pid);
+  return found;
+}
+
+async function answers(url) {
+  const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+  await response.arrayBuffer();
+  return response.ok;
+}
+
+export class Portal {
+  #child;
+  #log;
+
+  constructor(data = fs.mkdtempSync(path.join(os.tmpdir(), 'slipway-e2e-'))) {
+    this.data = data;
+    this.logFile = path.join(data, 'portal.log');
+  }
+
+  async start({ timeoutMs = 240_000 } = {}) {
+    const startedAt = Date.now();
+    this.#log = fs.openSync(this.logFile, 'a');
+    this.#child = spawn('npm', ['start'], {
+      cwd: root,
+      detached: true,
+      stdio: ['ignore', this.#log, this.#log],
+      env: { ...process.env, SLIPWAY_DATA: this.data, BROWSER: 'none', CI: 'true' },
+    });
+    await until('the backend is ready', () => answers(`${BACKEND}/.backstage/health/v1/readiness`), { timeoutMs });
+    await until('the portal answers', () => answers(FRONTEND), { timeoutMs });
+    this.readyAfterMs = Date.now() - startedAt;
+    return this;
+  }
+
+  /** The process that runs packages/backend's own code. */
+  backendPid() {
+    const mine = descendants(this.#child.pid).filter(
+      entry => entry.cwd.endsWith(path.join('packages', 'backend')) || /packages\/backend\/src/.test(entry.command),
+    );
+    return mine.map(entry => entry.pid);
+  }
+
+  /** As the out-of-memory killer would: everything of the portal, at once. */
+  kill9() {
+    const pids = [this.#child.pid, ...descendants(this.#child.pid).map(entry => entry.pid)];
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch (error) {
+        if (error.code !== 'ESRCH') throw error;
+      }
+    }
+  }
+
+  async stop() {
+    if (!this.#child) return;
+    this.kill9();
+    fs.closeSync(this.#log);
+    this.#child = undefined;
+    await this.stopServices();
+  }
+
+  async stopServices() {
+    await new Promise((resolve, reject) => {
+      const child = spawn('npm', ['start', '--', '--stop'], {
+        cwd: root,
+        stdio: 'ignore',
+        env: { ...process.env, SLIPWAY_DATA: this.data },
+      });
+      child.on('error', reject);
+      child.on('close', resolve);
+    });
+  }
+
+  logTail(lines = 60) {
+    return fs.readFileSync(this.logFile, 'utf8').split('\n').slice(-lines).join('\n');
+  }
+}
