@@ -34,7 +34,8 @@ const BODY_LIMIT = '256kb';
  */
 export function createRouter(options: RouterOptions): express.Router {
   const { httpAuth, services } = options;
-  const router = createValidatedOpenApiRouter(readOpenApiDocument(), {
+  const document = readOpenApiDocument();
+  const router = createValidatedOpenApiRouter(document, {
     middleware: [express.json({ limit: BODY_LIMIT })],
     validatorOptions: { validateResponses: options.validateResponses ?? false },
   });
@@ -55,5 +56,29 @@ export function createRouter(options: RouterOptions): express.Router {
   handlers.use(createTargetsRouter({ httpAuth, services }));
   handlers.use(createEventsRouter(options));
   router.use(handlers);
-  return router;
+  // In front: the validating router calls every error before it a bad request.
+  return express.Router().use(serveDocument(httpAuth, document), router);
+}
+
+/**
+ * The document as it is, with the place where it is served. (The validating
+ * router has such a route too, but passes the document through a tool that
+ * calls it OpenAPI 3.0, which it is not.)
+ */
+function serveDocument(
+  httpAuth: HttpAuthService,
+  document: object,
+): express.RequestHandler {
+  return async (req, res, next) => {
+    if (req.method !== 'GET' || req.path !== '/openapi.json') {
+      next();
+      return;
+    }
+    try {
+      await requestContext(httpAuth, req);
+      res.json({ ...document, servers: [{ url: req.baseUrl || '/' }] });
+    } catch (error) {
+      next(error);
+    }
+  };
 }

@@ -9,4 +9,14 @@ export { createEventsService } from './events';
 export { createRouter } from './createRouter';
 export type { RouterOptions } from './createRouter';
 export { createServices } from './services';
-export type { ServiceDependencies } from './services';
+export type { ReleaseMaker, ServiceDependencies } from './services';
+export {
+  createDeliveryServiceConditionalDecision,
+  createDeliveryTargetConditionalDecision,
+  deliveryServiceConditions,
+  deliveryTargetConditions,
+} from './auth/conditions';
+export {
+  deliveryServiceResourceRef,
+  deliveryTargetResourceRef,
+} from './auth/resources';

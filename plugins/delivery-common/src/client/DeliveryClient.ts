@@ -87,6 +87,7 @@ export class DeliveryClient implements DeliveryApi {
       owner?: string;
       system?: string;
       service?: ServiceRef;
+      attention?: boolean;
     } = {},
   ): Promise<Page<TargetView>> {
     const { cursor, limit, environment, owner, system, service } = request;
@@ -97,6 +98,7 @@ export class DeliveryClient implements DeliveryApi {
       owner,
       system,
       service,
+      attention: request.attention ? 'true' : undefined,
     });
   }
 

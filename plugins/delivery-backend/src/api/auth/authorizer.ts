@@ -49,7 +49,7 @@ export interface Authorizer {
 
 export interface AuthorizerOptions {
   permissions: PermissionsService;
-  permissionsRegistry: PermissionsRegistryService;
+  permissionsRegistry: Pick<PermissionsRegistryService, 'getPermissionRuleset'>;
   catalog: Pick<CatalogService, 'getEntitiesByRefs'>;
   machines: MachineGrant[];
   /** Backstage's `permission.enabled`. */

@@ -14,7 +14,7 @@ import { serviceRules, targetRules } from './rules';
 
 /** Tells the permission backend of our permissions, resource types and rules. */
 export function registerPermissions(
-  registry: PermissionsRegistryService,
+  registry: Pick<PermissionsRegistryService, 'addResourceType'>,
   store: Pick<DeliveryStore, 'services' | 'targets'>,
 ) {
   registry.addResourceType({

@@ -73,6 +73,11 @@ export function queryNumber(
   return number;
 }
 
+export function queryFlag(req: Request, name: string): boolean {
+  // The validator turns "true" into true in place.
+  return String(req.query[name] ?? 'false') === 'true';
+}
+
 export function queryService(
   req: Request,
   name: string = 'service',

@@ -2,6 +2,7 @@ import Router from 'express-promise-router';
 import {
   clientSignal,
   pageQuery,
+  queryFlag,
   queryNumber,
   queryService,
   queryText,
@@ -31,6 +32,7 @@ export function createTargetsRouter({ httpAuth, services }: RouteOptions) {
         owner: queryText(req, 'owner'),
         system: queryText(req, 'system'),
         service: queryService(req),
+        attention: queryFlag(req, 'attention'),
       }),
     );
   });

@@ -47,6 +47,7 @@ export class AuthorizedTargets implements TargetsService {
       owner?: string;
       system?: string;
       service?: ServiceRef;
+      attention?: boolean;
     },
   ): Promise<Page<TargetView>> {
     const granted = await this.#access.grant(context, [

@@ -48,6 +48,7 @@ export class DefaultReleases implements ReleasesService {
       actor: context.caller.actor,
       idempotencyKey: request.idempotencyKey ?? randomUUID(),
     });
+    this.#deps.deployments.wake();
     return toRelease(release);
   }
 
@@ -160,7 +161,12 @@ export class DefaultReleases implements ReleasesService {
     return runCommand(
       this.#deps.store,
       context,
-      { kind: 'release', id, verb },
+      {
+        kind: 'release',
+        id,
+        verb,
+        wake: () => this.#deps.deployments.wake(),
+      },
       { ...options, nowMs: this.#deps.clock() },
     );
   }

@@ -54,6 +54,7 @@ export class DefaultTargets implements TargetsService {
       owner?: string;
       system?: string;
       service?: ServiceRef;
+      attention?: boolean;
     },
   ): Promise<Page<TargetView>> {
     const page = await this.#deps.store.targets.list({

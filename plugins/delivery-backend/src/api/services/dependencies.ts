@@ -51,6 +51,8 @@ export interface DeploymentMaker {
     idempotencyKey: string;
   }): Promise<Deployment>;
   poke(target: TargetRef): void | Promise<void>;
+  /** Looks for due work now: a row was added that the engine works on. */
+  wake(): void;
 }
 
 /** What the API needs of the analysis room. */

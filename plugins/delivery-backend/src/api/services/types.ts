@@ -128,6 +128,7 @@ export interface TargetsService {
       owner?: string;
       system?: string;
       service?: ServiceRef;
+      attention?: boolean;
     },
   ): Promise<Page<TargetView>>;
   command(
