@@ -5,3 +5,4 @@
  */
 export * from './ports';
 export * from './oci';
+export * from './renderers';

@@ -93,6 +93,15 @@ export interface ImageBuilder {
   /** The reason why it cannot build this, or undefined when it can. */
   refuses(build: BuildModel, workspace: Workspace): Promise<string | undefined>;
   build(request: BuildRequest): Promise<BuildResult>;
+  /**
+   * What the builder brings into a build besides the context, the Dockerfile
+   * and the definition's `build`: its version, and each base image by the
+   * digest that it resolves to now. Cheap; nothing is pulled. A builder without
+   * it, or an answer of `undefined`, has no Build found again.
+   */
+  fingerprint?(
+    request: Pick<BuildRequest, 'build' | 'workspace' | 'registry' | 'signal'>,
+  ): Promise<Record<string, string> | undefined>;
 }
 
 /** @public */

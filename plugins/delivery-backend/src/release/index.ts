@@ -1,0 +1,8 @@
+export { createReleaseRunner } from './runner';
+export { renderPlan, planId } from './renderPlan';
+export type {
+  CreateReleaseRequest,
+  ReleaseRunner,
+  ReleaseRunnerOptions,
+  ReleaseTuning,
+} from './types';

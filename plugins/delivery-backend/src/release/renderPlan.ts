@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import { InputError, NotFoundError } from '@backstage/errors';
+import {
+  assertNoLiteralSecret,
+  assertResolvedImages,
+  Connection,
+  parseObject,
+  Plan,
+  PlanObject,
+} from '@slipway/backstage-plugin-delivery-node';
+import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
+import { DeliveryStore, ReleaseRow } from '../store';
+import { decodeBundle } from './bundle';
+import { readCheckpoint } from './checkpoint';
+import { requireDefinition } from './requirements';
+
+const MAX_PLAN_BYTES = 10 * 1024 * 1024;
+
+/**
+ * sha256 over everything that a Plan says. Objects count by their bytes and in
+ * their order; maps count by their content.
+ */
+export function planId(plan: Omit<Plan, 'id'>): string {
+  const content = {
+    version: 1,
+    target: [plan.target.service, plan.target.environment],
+    releaseId: plan.releaseId,
+    objects: plan.objects.map(({ id, mediaType, bytes }) => [
+      id,
+      mediaType,
+      createHash('sha256').update(bytes).digest('hex'),
+    ]),
+    images: Object.entries(plan.images).sort(([a], [b]) => (a < b ? -1 : 1)),
+    replicas: plan.replicas,
+    ignored: plan.ignored,
+  };
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+}
+
+/** Image name of the definition to what a machine pulls, by digest. */
+function imagesOf(release: ReleaseRow): Record<string, string> {
+  const { pushes } = readCheckpoint(release);
+  return Object.fromEntries(
+    requireDefinition(release).images.map(({ name }) => {
+      const push = pushes?.[name];
+      if (!push) {
+        throw new Error(
+          `Image "${name}" of release ${release.id} was not pushed; only a ready release can be deployed`,
+        );
+      }
+      return [name, push.reference];
+    }),
+  );
+}
+
+function check(objects: PlanObject[], images: Record<string, string>): void {
+  const seen = new Set<string>();
+  let bytes = 0;
+  for (const object of objects) {
+    bytes += object.bytes.length;
+    if (seen.has(object.id)) {
+      throw new InputError(`The manifests define ${object.id} more than once`);
+    }
+    seen.add(object.id);
+    const content = parseObject(object);
+    if (content) {
+      assertNoLiteralSecret(content, object.id);
+      assertResolvedImages(content, images, object.id);
+    }
+  }
+  if (bytes > MAX_PLAN_BYTES) {
+    throw new InputError(
+      `The rendered manifests have ${bytes} bytes; at most ${MAX_PLAN_BYTES} are taken`,
+    );
+  }
+}
+
+/**
+ * A ready release, rendered for one environment and stored. The same release
+ * and connection give the same Plan.
+ *
+ * Errors: `InputError` when the release has no such environment or its
+ * manifests are wrong (file and line in the message); `NotFoundError` when
+ * its bundle is no longer kept.
+ */
+export async function renderPlan(options: {
+  release: ReleaseRow;
+  environment: string;
+  connection: Connection;
+  store: Pick<DeliveryStore, 'blobs' | 'plans'>;
+  signal: AbortSignal;
+}): Promise<Plan> {
+  const { release, environment, connection, store, signal } = options;
+  const definition = requireDefinition(release);
+  const wanted = definition.environments.find(({ ref }) => ref === environment);
+  if (!wanted) {
+    throw new InputError(
+      `Release ${
+        release.version
+      } has no environment "${environment}"; its definition names ${definition.environments
+        .map(({ ref }) => ref)
+        .join(', ')}`,
+    );
+  }
+  const renderer = connection.renderers.find(
+    ({ id }) => id === wanted.manifests.renderer,
+  );
+  if (!renderer) {
+    throw new InputError(
+      `The environment "${environment}" (${connection.type}) cannot render ${
+        wanted.manifests.renderer
+      } manifests; it knows ${connection.renderers
+        .map(({ id }) => id)
+        .join(', ')}`,
+    );
+  }
+  const blob =
+    release.bundleBlob && (await store.blobs.get(release.bundleBlob));
+  if (!blob) {
+    throw new NotFoundError(
+      `The deploy bundle of release ${release.id} is no longer kept; release the commit again`,
+    );
+  }
+  const target: TargetRef = { service: release.service, environment };
+  const images = imagesOf(release);
+  const objects = await renderer.render({
+    target,
+    releaseId: release.id,
+    bundle: decodeBundle(blob),
+    path: wanted.manifests.path,
+    images,
+    signal,
+  });
+  signal.throwIfAborted();
+  check(objects, images);
+  const { replicas, ignored } = await connection.workloads.inspect(
+    objects,
+    images,
+    target,
+  );
+  const content = {
+    target,
+    releaseId: release.id,
+    objects,
+    images,
+    replicas,
+    ignored,
+  };
+  const plan: Plan = { id: planId(content), ...content };
+  await store.plans.put(plan);
+  return plan;
+}
