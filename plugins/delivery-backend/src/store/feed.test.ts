@@ -254,6 +254,7 @@ if (postgres.length === 0) {
           const [again] = await listeners();
           return again !== undefined && again.pid !== pid;
         });
+        expect(calls).toBeGreaterThan(cut);
       } finally {
         leave.abort();
         await one.close();

@@ -103,9 +103,12 @@ async function indexesOf(
       ) {
         throw new Error(`Expected indexes alone, found ${detail} in ${text}`);
       }
-      const index = /USING (?:COVERING )?INDEX (\w+)/.exec(detail);
+      const index =
+        /USING (?:(?:COVERING )?INDEX (\w+)|(INTEGER PRIMARY KEY) \(rowid>)/.exec(
+          detail,
+        );
       if (index) {
-        indexes.push(index[1]);
+        indexes.push(index[1] ?? index[2]);
       }
     }
   }
@@ -241,28 +244,13 @@ describe.each(databases.eachSupportedId())(
     });
 
     it('the feed is read from its cursor', async () => {
-      const { cursor } = await store.feed.read(undefined, 1);
-      const position = knex.client.config.client === 'pg' ? '1.1' : `0.${1}`;
-      expect(cursor).not.toBe(position);
-      const statements = await capture(knex, () =>
-        store.feed.read(position, 100),
-      );
+      const statements = await capture(knex, () => store.feed.read('0.1', 9));
       const feed = statements.filter(({ sql }) =>
         /from\s+[`"]?feed[`"]?\s/i.test(sql),
       );
       expect(feed).toHaveLength(1);
-      if (knex.client.config.client === 'pg') {
-        const indexes = await indexesOf(knex, feed);
-        expect(indexes.join(' ')).toMatch(/feed_order_idx/);
-      } else {
-        const rows: Array<{ detail: string }> = await knex.raw(
-          `explain query plan ${feed[0].sql}`,
-          feed[0].bindings as Knex.RawBinding[],
-        );
-        expect(rows.map(row => row.detail)).toEqual([
-          expect.stringMatching(/INTEGER PRIMARY KEY \(rowid>\?\)/),
-        ]);
-      }
+      const indexes = await indexesOf(knex, feed);
+      expect(indexes.join(' ')).toMatch(/feed_order_idx|INTEGER PRIMARY KEY/);
     });
 
     it('a write under a lease', async () => {

@@ -117,6 +117,7 @@ describe('SQLite serves one backend', () => {
     const opening = open(client());
     await first.close();
     const second = await opening;
+    await expect(second.services.list({})).resolves.toBeDefined();
     await second.close();
   });
 
@@ -132,6 +133,7 @@ describe('SQLite serves one backend', () => {
     };
     const stores = await Promise.all([open(memory()), open(memory())]);
     for (const store of stores) {
+      await expect(store.services.list({})).resolves.toEqual({ items: [] });
       await store.close();
     }
   });

@@ -66,6 +66,8 @@ export interface Lease {
   owner: string;
   epoch: number;
   leaseUntilMs: number;
+  /** When it had become due, or when the lease of a lost worker ended: how long nobody looked. */
+  dueAtMs?: number;
 }
 
 export class LeaseLostError extends Error {

@@ -71,6 +71,7 @@ export function createWorkStore(context: StoreContext): WorkStore {
           owner,
           epoch: toNumber(row.epoch),
           leaseUntilMs: toNumber(row.lease_until_ms),
+          dueAtMs: toNumber(row.due_before_ms),
         }));
     },
 
