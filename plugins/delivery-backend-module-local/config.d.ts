@@ -16,21 +16,22 @@ export interface Config {
         /** Default: a free one, which is kept. */
         port?: number;
       };
-      /** A folder of advisories in the OSV format. */
+      /**
+       * A folder of advisories in the OSV format. Default: `advisories` in the
+       * data directory.
+       */
       advisories?: string;
-      repositories?: {
+      git?: {
         /**
          * Folders below which git repositories may lie. Default:
          * `repositories` in the data directory.
          */
-        directories?: string[];
+        roots?: string[];
         /** `host` or `host:port` of remote git repositories. Default: none. */
         hosts?: string[];
       };
-      packages?: {
-        /** Hosts of npm tarballs besides the configured registry. */
-        hosts?: string[];
-      };
+      /** Hosts of npm tarballs besides the configured registry. */
+      packageHosts?: string[];
       /**
        * Example traffic that a service begins with, so that an analysis has
        * something to measure. People can switch it off and on for each

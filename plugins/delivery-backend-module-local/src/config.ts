@@ -8,12 +8,12 @@ import { TrafficSettings } from './locald';
 export interface LocalConfig {
   dataDirectory: string;
   registryPort?: number;
-  /** A folder of advisories in the OSV format; absent: none are known. */
-  advisories?: string;
+  /** A folder of advisories in the OSV format. */
+  advisories: string;
   /** Folders below which git repositories may lie. */
-  repositories: string[];
+  gitRoots: string[];
   /** Hosts that git repositories may be fetched from. */
-  repositoryHosts: string[];
+  gitHosts: string[];
   /** Hosts that packages may come from besides the configured registry. */
   packageHosts: string[];
   traffic(target: TargetRef): TrafficSettings | undefined;
@@ -42,7 +42,6 @@ export function readLocalConfig(
   const dataDirectory = absolute(
     config.getOptionalString('dataDirectory') ?? join('..', '..', '.slipway'),
   );
-  const advisories = config.getOptionalString('advisories');
   const traffic = (config.getOptionalConfigArray('traffic') ?? []).map(
     entry => ({
       service: entry.getString('service'),
@@ -57,14 +56,17 @@ export function readLocalConfig(
   return {
     dataDirectory,
     registryPort: config.getOptionalNumber('registry.port'),
-    ...(advisories && { advisories: absolute(advisories) }),
-    repositories: (
-      config.getOptionalStringArray('repositories.directories') ?? [
+    advisories: absolute(
+      config.getOptionalString('advisories') ??
+        join(dataDirectory, 'advisories'),
+    ),
+    gitRoots: (
+      config.getOptionalStringArray('git.roots') ?? [
         join(dataDirectory, 'repositories'),
       ]
     ).map(absolute),
-    repositoryHosts: config.getOptionalStringArray('repositories.hosts') ?? [],
-    packageHosts: config.getOptionalStringArray('packages.hosts') ?? [],
+    gitHosts: config.getOptionalStringArray('git.hosts') ?? [],
+    packageHosts: config.getOptionalStringArray('packageHosts') ?? [],
     traffic: target =>
       traffic.find(
         entry =>

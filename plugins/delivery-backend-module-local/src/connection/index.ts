@@ -2,4 +2,3 @@ export {
   createLocalConnection,
   type LocalConnectionOptions,
 } from './localConnection';
-export { createPlainRenderer } from './plainRenderer';

@@ -15,3 +15,4 @@ export type {
 export type { TargetSnapshot } from './target';
 export type { TrafficSettings } from './traffic';
 export type { WatchLine } from './watch';
+export { readTextIfThere, writeAtomically } from './files';

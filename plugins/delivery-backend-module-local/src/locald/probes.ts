@@ -6,9 +6,11 @@ import { ProbeSpec, RunSpec } from './protocol';
 /*
  * The three probes of Kubernetes with its meanings: startup holds the other
  * two back and restarts when it runs out, liveness restarts, readiness
- * decides about traffic. One deviation, for speed: until the first success,
+ * decides about traffic. Two deviations. For speed: until the first success,
  * startup and readiness ask every FAST_MS instead of once a period. Failures
  * still count once a period, so thresholds mean the same time as anywhere.
+ * For fairness: liveness first asks after a period, when the process had time
+ * to listen at all.
  */
 
 const FAST_MS = 150;
@@ -129,7 +131,12 @@ async function keepAsking(
   let succeeded = false;
   let failures = 0;
   let countedAtMs = -Infinity;
-  await sleep(probe.initialDelayMs, signal);
+  await sleep(
+    options.fast
+      ? probe.initialDelayMs
+      : Math.max(probe.initialDelayMs, probe.periodMs),
+    signal,
+  );
   while (!signal.aborted) {
     const answer = await askProbe(probe, port);
     if (signal.aborted) {

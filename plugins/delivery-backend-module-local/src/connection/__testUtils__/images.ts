@@ -12,8 +12,8 @@ import {
 export interface TestRegistry {
   access: RegistryAccess;
   layout: OciLayout;
-  /** Bytes that are sent instead of the blob's own. */
-  lies: Map<string, Buffer>;
+  /** Changes what is sent. */
+  tamper?: (kind: 'manifests' | 'blobs', bytes: Buffer) => Buffer;
   close(): Promise<void>;
 }
 
@@ -21,7 +21,6 @@ export async function startTestRegistry(
   directory: string,
 ): Promise<TestRegistry> {
   const layout = await OciLayout.create(directory);
-  const lies = new Map<string, Buffer>();
   const server = http.createServer(async (request, response) => {
     const match = /^\/v2\/.+\/(manifests|blobs)\/(sha256:[0-9a-f]{64})$/.exec(
       request.url ?? '',
@@ -31,12 +30,12 @@ export async function startTestRegistry(
       response.writeHead(request.url === '/v2/' ? 200 : 404).end('{}');
       return;
     }
-    const bytes =
-      lies.get(digest) ??
-      (await layout.readBlob(digest, { maxBytes: 100_000_000 }));
+    const kind = match[1] === 'manifests' ? 'manifests' : 'blobs';
+    const stored = await layout.readBlob(digest, { maxBytes: 100_000_000 });
+    const bytes = registry.tamper?.(kind, stored) ?? stored;
     response.writeHead(200, {
       'content-type':
-        match[1] === 'manifests'
+        kind === 'manifests'
           ? OCI_MEDIA_TYPES.manifest
           : 'application/octet-stream',
       'content-length': bytes.length,
@@ -48,9 +47,8 @@ export async function startTestRegistry(
     server.listen(0, '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
-  return {
+  const registry: TestRegistry = {
     layout,
-    lies,
     access: { url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}` },
     close: () =>
       new Promise(resolve => {
@@ -58,6 +56,7 @@ export async function startTestRegistry(
         server.closeAllConnections();
       }),
   };
+  return registry;
 }
 
 /** Puts an image into the registry; returns `host/repository@sha256:...`. */

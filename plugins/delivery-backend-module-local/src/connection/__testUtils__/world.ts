@@ -13,10 +13,11 @@ import {
   Connection,
   LayerEntry,
   Plan,
+  plainRenderer,
 } from '@slipway/backstage-plugin-delivery-node';
 import { isMissing } from '../../locald/files';
 import { createLocalConnection } from '../localConnection';
-import { createPlainRenderer } from '../plainRenderer';
+
 import { TestRegistry, file, pushTestImage, startTestRegistry } from './images';
 import { ServiceBehaviour, manifestText, serviceSource } from './services';
 
@@ -50,7 +51,7 @@ export async function startTestWorld(
     dataDirectory,
     registry: registry.access,
     logger: mockServices.logger.mock(),
-    renderers: [createPlainRenderer()],
+    renderers: [plainRenderer],
     ...(peers && { peers: async () => peers }),
   });
   const ended = new AbortController();
