@@ -169,9 +169,12 @@ export class BrowserStream implements DeliveryEvents {
       channel?.postMessage({ type: 'event', event });
     };
     let failures = 0;
+    let attempts = 0;
     while (!signal.aborted) {
       const resumes = this.#lastEventId !== undefined;
-      const missed = failures > 0 && !resumes;
+      // Between two streams without an id to resume from, anything may have changed.
+      const missed = attempts > 0 && !resumes;
+      attempts += 1;
       const opened = () => {
         if (signal.aborted) {
           return;

@@ -141,7 +141,7 @@ export function describeStep(t: DeliveryT, step: StepModel): string {
   switch (step.type) {
     case 'scale':
       return 'count' in step.replicas
-        ? t('steps.scaleCount', { count: step.replicas.count })
+        ? t('steps.scaleCount', { instances: String(step.replicas.count) })
         : t('steps.scalePercent', { percent: String(step.replicas.percent) });
     case 'weight':
       return t('steps.weight', { percent: String(step.percent) });

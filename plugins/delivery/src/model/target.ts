@@ -109,9 +109,10 @@ export function nextStep(deployment: Deployment): StepState | undefined {
     .find(step => step.status !== 'skipped');
 }
 
-/** How many of the running instances run exactly the digests that were deployed. */
+/** How many of a release's running instances run exactly the digests that it deployed. */
 export function sameDigest(
   target: TargetView,
+  releaseId: string,
 ): { same: number; total: number } | undefined {
   if (!isKnown(target.workloads)) {
     return undefined;
@@ -122,7 +123,7 @@ export function sameDigest(
   for (const state of target.workloads.known.generations) {
     const role = roles.find(it => it?.generation === state.generation);
     const running = state.instances.filter(it => it.phase === 'running');
-    if (role) {
+    if (role?.releaseId === releaseId) {
       total += running.length;
       same += running.filter(it => runsDigests(it, role.digests)).length;
     }

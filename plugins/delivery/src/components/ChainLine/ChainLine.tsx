@@ -36,8 +36,9 @@ const useStyles = makeStyles((theme: Theme) => ({
 function runningLine(
   t: DeliveryT,
   targets: TargetView[],
+  releaseId: string,
 ): { tone: Tone; text: string } {
-  const counts = targets.map(sameDigest);
+  const counts = targets.map(target => sameDigest(target, releaseId));
   const known = counts.filter(it => it !== undefined);
   if (known.length < counts.length) {
     return { tone: 'unknown', text: t('pipeline.chain.runningUnknown') };
@@ -66,7 +67,7 @@ export function ChainLine(props: { release: Release; targets: TargetView[] }) {
     stageTone(
       release.stages.find(stage => stage.stage === name)?.status ?? 'pending',
     );
-  const running = runningLine(t, targets);
+  const running = runningLine(t, targets, release.id);
   const notCovered = release.findings?.notCovered.length ?? 0;
   return (
     <section aria-label={t('pipeline.chain.heading')}>

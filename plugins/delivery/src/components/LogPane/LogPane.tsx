@@ -89,7 +89,7 @@ export function LogPane(props: { log: Log; label: string }) {
         />
         {log.dropped > 0 && (
           <Typography variant="body2">
-            {t('instances.dropped', { count: log.dropped })}
+            {t('instances.dropped', { lines: String(log.dropped) })}
           </Typography>
         )}
       </div>

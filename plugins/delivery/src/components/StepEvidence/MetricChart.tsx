@@ -82,7 +82,7 @@ export function MetricChart(props: {
     metric: metric.metric,
     last: formatMetric(valueOf(last?.outcome), metric.unit),
     threshold: formatLimit(t, metric, metric.unit),
-    count: measurements.length,
+    points: String(measurements.length),
   });
   const query = measurements[measurements.length - 1].query;
 

@@ -21,7 +21,7 @@ const useStyles = makeStyles<Theme, { tone: Tone }>(theme => ({
     alignItems: 'center',
     gap: theme.spacing(0.5),
     color: theme.palette.text.primary,
-    fontWeight: theme.typography.fontWeightMedium,
+    fontWeight: 500,
   },
   icon: {
     fontSize: '1.15em',

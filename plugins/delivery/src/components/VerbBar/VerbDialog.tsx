@@ -75,7 +75,7 @@ export function VerbDialog(props: {
           )}
           {(!choosesRelease(verb) || chosen) && (
             <>
-              <Typography variant="subtitle2">
+              <Typography variant="subtitle2" component="p">
                 {t('verbs.dialog.will')}
               </Typography>
               <ul>

@@ -143,7 +143,7 @@ export const words = {
 } as const;
 
 export const steps = {
-  scaleCount: 'Start {{count}} of the new version',
+  scaleCount: 'Start {{instances}} of the new version',
   scalePercent: 'Start {{percent}} % of the new version',
   weight: 'Send {{percent}} % to the new version',
   pauseFor: 'Wait {{duration}}',

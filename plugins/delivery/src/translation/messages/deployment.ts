@@ -30,7 +30,7 @@ export const deployment = {
   numbers: '{{metric}} was {{value}} ({{limit}}; {{samples}} samples).',
   chart: {
     label:
-      '{{metric}}: canary {{last}}, threshold {{threshold}}, {{count}} measurements',
+      '{{metric}}: canary {{last}}, threshold {{threshold}}, {{points}} measurements',
     canary: 'canary',
     baseline: 'baseline',
     threshold: 'threshold',

@@ -136,7 +136,7 @@ export const instances = {
   follow: 'Follow',
   empty: 'No line yet.',
   noMatch: 'No line matches.',
-  dropped: '{{count}} earlier lines are not kept here.',
+  dropped: '{{lines}} earlier lines are not kept here.',
   ended: 'The log ended.',
   broken: 'The log stopped: {{message}}',
 } as const;

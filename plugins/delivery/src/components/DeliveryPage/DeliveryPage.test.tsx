@@ -1,0 +1,122 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import {
+  FakeDeliveryApi,
+  SERVICE,
+  accessibilityProblems,
+  blockedRelease,
+  canaryTarget,
+  deployment,
+  healthyTarget,
+  heldTarget,
+  overview,
+  renderForEntity,
+  rollout,
+} from '../../testing';
+import { DeliveryPage } from './DeliveryPage';
+import { inboxOf } from './inbox';
+
+jest.setTimeout(60_000);
+
+function inconclusive() {
+  return canaryTarget({
+    service: 'component:default/orders',
+    active: deployment({
+      service: 'component:default/orders',
+      status: 'paused',
+      rollout: rollout(1, {
+        paused: {
+          reason: 'inconclusive',
+          sinceMs: 5,
+          detail: { code: 'x', message: 'Only 12 of 50 samples came.' },
+        },
+      }),
+    }),
+  });
+}
+
+describe('DeliveryPage', () => {
+  it('shows what needs somebody first, then the estate, each leading to its why', async () => {
+    const api = new FakeDeliveryApi();
+    api.overview = overview({
+      targets: [healthyTarget(), heldTarget(), inconclusive()],
+    });
+    api.releases = [blockedRelease()];
+    await renderForEntity(<DeliveryPage />, api);
+    const inbox = await screen.findByRole('table', { name: 'Needs somebody' });
+    const [, ...rows] = within(inbox).getAllByRole('row');
+    expect(rows.map(row => row.textContent)).toEqual([
+      expect.stringContaining('Inconclusive'),
+      expect.stringContaining('On hold'),
+      expect.stringContaining('Blocked'),
+    ]);
+    expect(rows[0]).toHaveTextContent('Only 12 of 50 samples came.');
+    expect(within(rows[0]).getByRole('link')).toHaveAttribute(
+      'href',
+      '/catalog/default/component/orders/delivery/deployments/deployment-g180',
+    );
+    const estate = await screen.findByRole('table', {
+      name: 'Services and environments',
+    });
+    expect(within(estate).getAllByRole('row')).toHaveLength(4);
+    expect(estate).toHaveTextContent('v1.8.0: Rolled back');
+    expect(await accessibilityProblems()).toEqual([]);
+  });
+
+  it('filters the estate where the data is, and pages through it', async () => {
+    const api = new FakeDeliveryApi();
+    const getTargets = jest
+      .spyOn(api, 'getTargets')
+      .mockImplementation(async request =>
+        request?.attention
+          ? { items: [] }
+          : {
+              items: [
+                request?.cursor === 'second' ? heldTarget() : healthyTarget(),
+              ],
+              nextCursor: request?.cursor ? undefined : 'second',
+            },
+      );
+    await renderForEntity(<DeliveryPage />, api);
+    expect(await screen.findByText('Nothing waits for anybody.')).toBeInTheDocument();
+    await userEvent.click(
+      await screen.findByRole('button', { name: 'Next page' }),
+    );
+    expect(await screen.findByText('Page 2')).toBeInTheDocument();
+    await userEvent.type(screen.getByLabelText('Owner'), 'group:default/shop');
+    await waitFor(() =>
+      expect(getTargets).toHaveBeenLastCalledWith(
+        expect.objectContaining({
+          owner: 'group:default/shop',
+          cursor: undefined,
+        }),
+      ),
+    );
+  });
+
+  it('leaves out what goes on by itself and what a newer release has replaced', () => {
+    const timed = canaryTarget({
+      active: deployment({
+        status: 'paused',
+        rollout: rollout(3, {
+          paused: { reason: 'step', sinceMs: 1, untilMs: 2 },
+        }),
+      }),
+    });
+    const old = { ...blockedRelease(), createdAtMs: 1 };
+    const newer = { ...blockedRelease(), createdAtMs: 2, status: 'ready' as const };
+    expect(inboxOf([timed], [old, newer])).toEqual([]);
+  });
+
+  it('keeps the estate when the inbox fails', async () => {
+    const api = new FakeDeliveryApi();
+    api.failures.getReleases = new Error('the database is slow');
+    await renderForEntity(<DeliveryPage />, api);
+    expect(
+      await screen.findByText('Could not load what needs somebody'),
+    ).toBeInTheDocument();
+    expect(
+      await screen.findByRole('table', { name: 'Services and environments' }),
+    ).toHaveTextContent(SERVICE.split('/')[1]);
+  });
+});

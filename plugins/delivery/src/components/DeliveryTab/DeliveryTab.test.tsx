@@ -1,0 +1,345 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import {
+  FakeDeliveryApi,
+  accessibilityProblems,
+  canaryTarget,
+  deployment,
+  healthyTarget,
+  heldTarget,
+  instance,
+  overview,
+  renderForEntity,
+  unknownTarget,
+  verbsExcept,
+  DIGEST_180,
+  SERVICE,
+} from '../../testing';
+import { DeliveryTab } from './DeliveryTab';
+
+jest.setTimeout(60_000);
+
+async function renderTab(api: FakeDeliveryApi, path = '') {
+  await renderForEntity(<DeliveryTab />, api, path);
+}
+
+describe('DeliveryTab', () => {
+  it('shows what runs where, and the canary beside stable', async () => {
+    const api = new FakeDeliveryApi();
+    await renderTab(api);
+
+    const staging = await screen.findByRole('region', { name: 'Staging' });
+    expect(staging).toHaveTextContent('v1.8.0 · 3fa1c2e');
+    expect(staging).toHaveTextContent('Healthy');
+    expect(staging).toHaveTextContent('2/2');
+
+    const production = screen.getByRole('region', { name: 'Production' });
+    expect(production).toHaveTextContent('v1.7.2 → v1.8.0');
+    expect(production).toHaveTextContent('step 2 of 5');
+    const tracks = within(production).getByRole('table');
+    const [, stable, canary] = within(tracks).getAllByRole('row');
+    expect(stable).toHaveTextContent('stable');
+    expect(stable).toHaveTextContent('4/4');
+    expect(stable).toHaveTextContent('asked 90 % · seen 90.2 %');
+    expect(canary).toHaveTextContent('canary');
+    expect(canary).toHaveTextContent('1/1');
+    expect(canary).toHaveTextContent('asked 10 % · seen 9.8 %');
+    expect(canary).toHaveTextContent('99.7 %');
+    expect(canary).toHaveTextContent('91 ms');
+    // Value beside limit beside samples, and the verdict as a word.
+    expect(production).toHaveTextContent(
+      'success-rate 99.7 % · at least 99 % · 412 of 50 samples · Pass',
+    );
+    expect(production).toHaveTextContent(/Verdict in 0:\d\d at the latest/);
+    expect(screen.getByText('running 3/3 same digest')).toBeInTheDocument();
+
+    expect(await accessibilityProblems()).toEqual([]);
+  });
+
+  it('shows unknown as unknown, never as zero or healthy', async () => {
+    const api = new FakeDeliveryApi();
+    api.overview = overview({ targets: [unknownTarget()] });
+    await renderTab(api);
+    const production = await screen.findByRole('region', {
+      name: 'Production',
+    });
+    expect(production).toHaveTextContent('Unknown');
+    expect(production).toHaveTextContent(
+      'Instances are unknown: the cluster does not answer',
+    );
+    expect(production).not.toHaveTextContent('Healthy');
+    expect(production).not.toHaveTextContent(/\b0 %|0\/\d/);
+    expect(within(production).getByRole('table')).toHaveTextContent(
+      'asked – · seen –',
+    );
+  });
+
+  it('writes a hold on the arrow, with who and why', async () => {
+    const api = new FakeDeliveryApi();
+    api.overview = overview({ targets: [healthyTarget(), heldTarget()] });
+    await renderTab(api);
+    expect(
+      await screen.findByText('Hold by automation: v1.8.0 was rolled back'),
+    ).toBeInTheDocument();
+    const production = screen.getByRole('region', { name: 'Production' });
+    expect(production).toHaveTextContent('Last: Rolled back');
+    expect(production).toHaveTextContent('6.1 % of canary requests failed');
+    expect(
+      within(production).getByRole('link', { name: 'Why?' }),
+    ).toHaveAttribute('href', '/delivery/deployments/deployment-g180');
+    expect(await accessibilityProblems()).toEqual([]);
+  });
+
+  it('names the permission that is missing', async () => {
+    const api = new FakeDeliveryApi();
+    const refusal = new Error('The permission delivery.target.read is needed');
+    refusal.name = 'NotAllowedError';
+    api.failures.getOverview = refusal;
+    await renderTab(api);
+    expect(
+      await screen.findByText('You may not see the environments'),
+    ).toBeInTheDocument();
+    expect(
+      screen.getByText(/The permission delivery.target.read is needed/),
+    ).toBeInTheDocument();
+  });
+
+  it('keeps what was known when a part fails, and says since when', async () => {
+    const api = new FakeDeliveryApi();
+    await renderTab(api);
+    await screen.findByRole('region', { name: 'Production' });
+    api.failures.getOverview = new Error('the database is away');
+    api.emit({ kind: 'target', subject: `${SERVICE}@production`, service: SERVICE });
+    expect(
+      await screen.findByText(
+        /Could not load the environments again; shown as of/,
+      ),
+    ).toBeInTheDocument();
+    expect(screen.getByText('the database is away')).toBeInTheDocument();
+    expect(
+      screen.getByRole('region', { name: 'Production' }),
+    ).toBeInTheDocument();
+    // Other parts go on.
+    expect(
+      screen.getByText(/Nothing was deployed yet/),
+    ).toBeInTheDocument();
+
+    api.failures = {};
+    await userEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    await waitFor(() =>
+      expect(
+        screen.queryByText('the database is away'),
+      ).not.toBeInTheDocument(),
+    );
+  });
+
+  it('says what to do where nothing is delivered yet', async () => {
+    const api = new FakeDeliveryApi();
+    api.overview = overview({ targets: [], releases: [] });
+    await renderTab(api);
+    expect(await screen.findByText('No environment yet')).toBeInTheDocument();
+    expect(
+      screen.getAllByText(/slipway.dev\/definition/).length,
+    ).toBeGreaterThan(0);
+  });
+
+  it('follows changes without reload, and tells them to a screen reader', async () => {
+    const api = new FakeDeliveryApi();
+    await renderTab(api);
+    const production = await screen.findByRole('region', {
+      name: 'Production',
+    });
+    api.overview = overview({ targets: [healthyTarget(), heldTarget()] });
+    api.emit({ kind: 'target', subject: `${SERVICE}@production`, service: SERVICE });
+    await waitFor(() =>
+      expect(production).toHaveTextContent('Last: Rolled back'),
+    );
+    const live = screen
+      .getAllByRole('status')
+      .map(it => it.textContent)
+      .join('|');
+    expect(live).toContain('Production: Healthy, Rolled back');
+  });
+
+  it('applies the state of instances as it comes, without a fetch', async () => {
+    const api = new FakeDeliveryApi();
+    await renderTab(api);
+    const staging = await screen.findByRole('region', { name: 'Staging' });
+    const fetched = api.calls.filter(it => it === 'getOverview').length;
+    api.emit({
+      kind: 'instances',
+      subject: `${SERVICE}@staging`,
+      service: SERVICE,
+      instances: {
+        known: [
+          instance('checkout-1', 'g180', DIGEST_180),
+          instance('checkout-2', 'g180', DIGEST_180, { ready: false }),
+        ],
+        observedAtMs: Date.now(),
+        reflects: 3,
+      },
+    });
+    await waitFor(() => expect(staging).toHaveTextContent('1/2'));
+    expect(api.calls.filter(it => it === 'getOverview')).toHaveLength(fetched);
+  });
+
+  it('disables a verb with its reason, which keyboard and screen reader reach', async () => {
+    const api = new FakeDeliveryApi();
+    api.overview = overview({
+      targets: [
+        canaryTarget({
+          verbs: verbsExcept({
+            abort: 'The permission delivery.target.abort is needed',
+          }),
+        }),
+      ],
+    });
+    await renderTab(api);
+    const abort = await screen.findByRole('button', {
+      name: 'Abort: The permission delivery.target.abort is needed',
+    });
+    expect(abort).toHaveAttribute('aria-disabled', 'true');
+    abort.focus();
+    expect(abort).toHaveFocus();
+    await userEvent.keyboard('{Enter}');
+    expect(screen.queryByRole('dialog')).not.toBeInTheDocument();
+  });
+
+  it('asks before a verb, says exactly what it will do, and sends it once: by keyboard alone', async () => {
+    const api = new FakeDeliveryApi();
+    api.overview = overview({ targets: [canaryTarget()] });
+    await renderTab(api);
+    const abort = await screen.findByRole('button', { name: 'Abort' });
+    abort.focus();
+    await userEvent.keyboard('{Enter}');
+    const dialog = await screen.findByRole('dialog', {
+      name: 'Abort in Production?',
+    });
+    expect(dialog).toHaveTextContent(
+      'send 100 % of the traffic back to v1.7.2 (sha256:17a217a2…) first',
+    );
+    expect(dialog).toHaveTextContent('then take v1.8.0 away');
+    expect(await accessibilityProblems(dialog)).toEqual([]);
+
+    await userEvent.tab();
+    while (document.activeElement?.tagName !== 'TEXTAREA') {
+      await userEvent.tab();
+    }
+    await userEvent.keyboard('it looks wrong');
+    await userEvent.tab();
+    await userEvent.tab();
+    expect(
+      within(dialog).getByRole('button', { name: 'Abort now' }),
+    ).toHaveFocus();
+    await userEvent.keyboard('{Enter}');
+
+    await waitFor(() => expect(api.sent).toHaveLength(1));
+    expect(api.sent[0]).toMatchObject({
+      subject: 'deployment-g180',
+      verb: 'abort',
+      request: { reason: 'it looks wrong' },
+    });
+    expect(api.sent[0].request.idempotencyKey).toMatch(/^[0-9a-f]{32}$/);
+    expect(
+      await screen.findByText('Abort: written down'),
+    ).toBeInTheDocument();
+  });
+
+  it('moves at once after a verb, and tells the truth when it is refused', async () => {
+    const api = new FakeDeliveryApi();
+    const paused = deployment({ status: 'progressing' });
+    api.overview = overview({ targets: [canaryTarget({ active: paused })] });
+    let respond: () => void = () => {};
+    const answered = new Promise<void>(resolve => {
+      respond = resolve;
+    });
+    jest
+      .spyOn(api, 'commandDeployment')
+      .mockImplementation(async () => {
+        await answered;
+        return {
+          commandId: 'c',
+          accepted: false,
+          message: 'the deployment is over',
+        };
+      });
+    await renderTab(api);
+    const production = await screen.findByRole('region', {
+      name: 'Production',
+    });
+    await userEvent.click(
+      within(production).getByRole('button', { name: 'Pause' }),
+    );
+    await userEvent.click(
+      await screen.findByRole('button', { name: 'Pause now' }),
+    );
+    await waitFor(() => expect(production).toHaveTextContent('Pausing…'));
+    expect(production).toHaveTextContent('Paused');
+    respond();
+    expect(
+      await screen.findByText('Pause was refused: the deployment is over'),
+    ).toBeInTheDocument();
+    await waitFor(() => expect(production).toHaveTextContent('Progressing'));
+  });
+
+  it('goes back to a release that is chosen, naming its digest', async () => {
+    const api = new FakeDeliveryApi();
+    api.overview = overview({ targets: [canaryTarget()] });
+    api.deployments = [deployment()];
+    await renderTab(api);
+    await userEvent.click(
+      await screen.findByRole('button', { name: 'Roll back…' }),
+    );
+    const dialog = await screen.findByRole('dialog');
+    await userEvent.click(await within(dialog).findByRole('radio'));
+    expect(dialog).toHaveTextContent(
+      'apply v1.8.0 (sha256:9be19be1…) to Production again, whole',
+    );
+    await userEvent.click(
+      within(dialog).getByRole('button', { name: 'Roll back now' }),
+    );
+    await waitFor(() =>
+      expect(api.sent).toMatchObject([
+        { subject: 'production', verb: 'rollback release-180' },
+      ]),
+    );
+  });
+
+  it('releases a chosen commit, and opens the release', async () => {
+    const api = new FakeDeliveryApi();
+    await renderTab(api);
+    await screen.findByRole('region', { name: 'Production' });
+    await userEvent.click(screen.getByRole('button', { name: 'Release…' }));
+    const dialog = await screen.findByRole('dialog', {
+      name: 'Release a commit of Checkout',
+    });
+    const commit = await within(dialog).findByRole('radio', {
+      name: /Retry the payment once/,
+    });
+    expect(dialog).toHaveTextContent('Grace, 10 min. ago');
+    expect(dialog).toHaveTextContent('release: Ready');
+    expect(await accessibilityProblems(dialog)).toEqual([]);
+    await userEvent.click(commit);
+    await userEvent.click(
+      within(dialog).getByRole('button', { name: 'Release c0ffee0' }),
+    );
+    expect(
+      await screen.findByRole('heading', { name: 'Release v1.8.0' }),
+    ).toBeInTheDocument();
+    expect(api.sent[0].verb).toBe(
+      'release c0ffee0011223344556677889900aabbccddeeff',
+    );
+  });
+
+  it.each([
+    ['releases', 'Show the delivery date'],
+    ['instances', 'hello from the log'],
+    ['findings', 'upgrade lodash to 4.17.21: 2 findings go'],
+    ['settings', 'Example traffic'],
+  ])('has %s behind it', async (tab, text) => {
+    const api = new FakeDeliveryApi();
+    await renderTab(api, `/${tab}`);
+    expect((await screen.findAllByText(new RegExp(text)))[0]).toBeInTheDocument();
+    expect(await accessibilityProblems()).toEqual([]);
+  });
+});

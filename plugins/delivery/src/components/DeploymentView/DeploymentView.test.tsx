@@ -1,0 +1,161 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import {
+  FakeDeliveryApi,
+  accessibilityProblems,
+  canaryTarget,
+  deployment,
+  deploymentDetail,
+  heldTarget,
+  measurements,
+  overview,
+  renderForEntity,
+  rolledBackDeployment,
+  rollout,
+} from '../../testing';
+import { DeliveryTab } from '../DeliveryTab';
+
+jest.setTimeout(60_000);
+
+async function renderDeployment(api: FakeDeliveryApi) {
+  await renderForEntity(
+    <DeliveryTab />,
+    api,
+    '/deployments/deployment-g180',
+  );
+}
+
+function rolledBack(): FakeDeliveryApi {
+  const api = new FakeDeliveryApi();
+  const shown = rolledBackDeployment();
+  api.detail = deploymentDetail(shown);
+  api.overview = overview({ targets: [heldTarget()] });
+  api.measured = measurements(true);
+  return api;
+}
+
+describe('DeploymentView', () => {
+  it('opens a failed deployment on its cause, in a sentence, with the verbs that lead on', async () => {
+    await renderDeployment(rolledBack());
+    const sentence = await screen.findByText(
+      'Rolled back: 6.1 % of canary requests failed (limit 1 %, 412 samples).',
+    );
+    const alert = sentence.closest('[role="alert"]');
+    await waitFor(() =>
+      expect(alert).toHaveTextContent(/Traffic is back on v1.7.2 since/),
+    );
+    expect(alert).toHaveTextContent('Automation is on hold.');
+    expect(alert).toHaveTextContent(
+      'success-rate was 93.9 % (at least 99 %; 412 samples).',
+    );
+    // The failed step is the chosen one, without a click.
+    expect(
+      screen.getByRole('button', { name: /Measure for 20 s/ }),
+    ).toHaveAttribute('aria-current', 'true');
+    expect(
+      await screen.findByRole('img', {
+        name: /success-rate: canary 93.9 %, threshold at least 99 %/,
+      }),
+    ).toBeInTheDocument();
+    expect(
+      await screen.findByRole('button', { name: 'Retry' }),
+    ).toBeInTheDocument();
+    expect(
+      screen.getByRole('button', { name: 'Release hold' }),
+    ).toBeInTheDocument();
+    expect(await accessibilityProblems()).toEqual([]);
+  });
+
+  it('shows the same measurements as a table, with no data as no data', async () => {
+    await renderDeployment(rolledBack());
+    await userEvent.click(
+      await screen.findByRole('button', { name: 'Show as a table' }),
+    );
+    const table = screen.getByRole('table', { name: 'success-rate' });
+    const rows = within(table).getAllByRole('row');
+    expect(rows).toHaveLength(5);
+    expect(rows[1]).toHaveTextContent('no data');
+    expect(rows[4]).toHaveTextContent('93.9 %');
+    expect(rows[4]).toHaveTextContent('99.9 %');
+    expect(rows[4]).toHaveTextContent('Fail');
+  });
+
+  it('shows the steps with their durations, the current one with its countdown, and the evidence of a chosen one', async () => {
+    const api = new FakeDeliveryApi();
+    api.detail = deploymentDetail(deployment());
+    api.overview = overview({ targets: [canaryTarget()] });
+    await renderDeployment(api);
+    const steps = await screen.findByRole('list', { name: 'Steps' });
+    const [first, current, , pause] = within(steps).getAllByRole('button');
+    expect(first).toHaveTextContent('Send 10 % to the new version');
+    expect(first).toHaveTextContent('took 1 min');
+    expect(current).toHaveTextContent(/Now 0:\d\d left/);
+    expect(pause).toHaveTextContent('Wait for a person');
+    expect(pause).toHaveTextContent('Coming');
+
+    first.focus();
+    await userEvent.keyboard('{Enter}');
+    expect(first).toHaveAttribute('aria-current', 'true');
+    expect(
+      screen.getByText('This step measures nothing. Its events are below.'),
+    ).toBeInTheDocument();
+    // Asked beside measured.
+    expect(
+      screen.getByRole('img', { name: 'Asked: stable 90 %, canary 10 %' }),
+    ).toBeInTheDocument();
+    expect(
+      screen.getByRole('img', { name: /Measured .*stable 90.2 %, canary 9.8 %/ }),
+    ).toBeInTheDocument();
+  });
+
+  it('says who started it and why, and which gates it waits for', async () => {
+    const api = new FakeDeliveryApi();
+    api.detail = deploymentDetail(
+      deployment({
+        status: 'gated',
+        rollout: undefined,
+        waitingFor: [
+          {
+            gate: 'after',
+            open: false,
+            message: 'staging is healthy for 4 s of 10 s',
+          },
+        ],
+      }),
+    );
+    await renderDeployment(api);
+    expect(
+      await screen.findByText(/staging is healthy for 4 s of 10 s/),
+    ).toHaveTextContent('closed');
+    expect(
+      screen.getByText(/deployment started by ada .*release v1.8.0 is ready/),
+    ).toBeInTheDocument();
+    expect(
+      screen.getByText('It has not started, so there are no steps yet.'),
+    ).toBeInTheDocument();
+  });
+
+  it('tells an inconclusive pause apart and says that a person decides', async () => {
+    const api = new FakeDeliveryApi();
+    api.detail = deploymentDetail(
+      deployment({
+        status: 'paused',
+        rollout: rollout(1, {
+          paused: {
+            reason: 'inconclusive',
+            sinceMs: Date.now() - 60_000,
+            detail: {
+              code: 'too-few-samples',
+              message: 'Only 12 of 50 samples came within 1 min.',
+            },
+          },
+        }),
+      }),
+    );
+    await renderDeployment(api);
+    expect(
+      await screen.findByText('Paused: Only 12 of 50 samples came within 1 min.'),
+    ).toBeInTheDocument();
+    expect(screen.getByText(/Waits for a person/)).toBeInTheDocument();
+  });
+});

@@ -1,0 +1,3 @@
+export * from './fixtures';
+export { FakeDeliveryApi } from './FakeDeliveryApi';
+export { ENTITY, accessibilityProblems, renderForEntity } from './render';
