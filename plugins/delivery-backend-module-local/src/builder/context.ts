@@ -1,6 +1,6 @@
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError } from '@backstage/errors';
+import { InputError, isError } from '@backstage/errors';
 import {
   resolveInside,
   safeSegments,
@@ -79,9 +79,7 @@ export async function readDockerignore(
     try {
       return parseDockerignore(await readFile(join(root, name), 'utf8'));
     } catch (error) {
-      if (
-        !(error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      ) {
+      if (!(isError(error) && error.code === 'ENOENT')) {
         throw error;
       }
     }

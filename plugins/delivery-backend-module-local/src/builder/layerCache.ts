@@ -6,6 +6,7 @@ import {
   OciLayout,
   WrittenLayer,
 } from '@slipway/backstage-plugin-delivery-node';
+import { isError } from '@backstage/errors';
 
 /** A key of everything that a layer is made from. */
 export function layerKey(parts: readonly (string | Buffer)[]): string {
@@ -39,11 +40,7 @@ export class LayerCache {
     try {
       found = JSON.parse(await readFile(join(this.directory, key), 'utf8'));
     } catch (error) {
-      if (
-        error instanceof Error &&
-        'code' in error &&
-        error.code === 'ENOENT'
-      ) {
+      if (isError(error) && error.code === 'ENOENT') {
         return undefined;
       }
       throw error;

@@ -1,6 +1,6 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError } from '@backstage/errors';
+import { InputError, isError } from '@backstage/errors';
 import {
   BuildRequest,
   LayerEntry,
@@ -42,7 +42,7 @@ async function isFile(path: string): Promise<boolean> {
   try {
     return (await lstat(path)).isFile();
   } catch (error) {
-    if (error instanceof Error && 'code' in error) {
+    if (isError(error) && error.code !== undefined) {
       return false;
     }
     throw error;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
-import { InputError } from '@backstage/errors';
+import { InputError, isError } from '@backstage/errors';
 import { StageLog } from '@slipway/backstage-plugin-delivery-node';
 
 const INSTALL_TIMEOUT_MS = 10 * 60_000;
@@ -63,10 +63,7 @@ function run(
           process.kill(-child.pid, 'SIGKILL');
           return;
         } catch (error) {
-          if (
-            !(error instanceof Error && 'code' in error) ||
-            error.code !== 'ESRCH'
-          ) {
+          if (!isError(error) || error.code !== 'ESRCH') {
             reject(error);
           }
         }

@@ -9,12 +9,11 @@ import {
   stat,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { isError } from '@backstage/errors';
 
 function isMissing(error: unknown): boolean {
   return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+    isError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
   );
 }
 

@@ -4,6 +4,7 @@ import {
   isTag,
 } from '@slipway/backstage-plugin-delivery-node';
 import { RegistryError } from './errors';
+import { isError } from '@backstage/errors';
 
 /** What a path of the distribution specification asks about. */
 export type RegistryRoute =
@@ -47,9 +48,7 @@ function decode(path: string): string {
     throw new RegistryError(
       400,
       'NAME_INVALID',
-      `The path is not valid: ${
-        error instanceof Error ? error.message : error
-      }`,
+      `The path is not valid: ${isError(error) ? error.message : error}`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError } from '@backstage/errors';
+import { InputError, isError } from '@backstage/errors';
 import { Severity } from '@slipway/backstage-plugin-delivery-common';
 import { z } from 'zod';
 import { cvss3BaseScore, severityOfScore } from './cvss';
@@ -185,7 +185,7 @@ export async function readAdvisories(
   try {
     files = await listFiles(directory);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (isError(error) && error.code === 'ENOENT') {
       throw new InputError(
         `The folder of advisories ${directory} does not exist; set delivery.local.advisories to a folder of OSV files`,
         error,

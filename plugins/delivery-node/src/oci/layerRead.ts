@@ -1,6 +1,6 @@
 import { Readable, Transform } from 'node:stream';
 import zlib from 'node:zlib';
-import { InputError } from '@backstage/errors';
+import { InputError, isError } from '@backstage/errors';
 import tarStream, { Header } from 'tar-stream';
 
 /**
@@ -62,6 +62,37 @@ function createMeter(budget: UnpackBudget, where: string): Transform {
   });
 }
 
+/** The tar reader has a kind of stream of its own. */
+type EntryStream = ReturnType<typeof tarStream.extract> extends AsyncIterable<
+  infer Entry
+>
+  ? Entry
+  : never;
+
+/**
+ * The bytes of one entry. To stop reading an entry stops the whole archive in
+ * the tar reader; here the rest is skipped and the archive goes on.
+ */
+function detachableBody(entry: EntryStream): Readable {
+  const body = new Readable({
+    read() {
+      entry.resume();
+    },
+    destroy(error, callback) {
+      entry.resume();
+      callback(error);
+    },
+  });
+  entry.on('data', (chunk: Buffer) => {
+    if (!body.destroyed && !body.push(chunk)) {
+      entry.pause();
+    }
+  });
+  entry.on('end', () => body.destroyed || body.push(null));
+  entry.on('error', error => body.destroy(error));
+  return body;
+}
+
 /**
  * Calls `onEntry` for each entry of a layer's archive, in its order, within
  * the budget. What `onEntry` leaves unread of an entry is skipped.
@@ -119,10 +150,13 @@ export async function readLayer(
           `${where} has more entries than are allowed for an image`,
         );
       }
-      const body = Readable.from(entry);
+      const body = detachableBody(entry);
       await onEntry(entry.header, body);
       body.destroy();
       entry.resume();
+    }
+    if (!failure && !source.readableEnded) {
+      throw new Error(`${where} was not read to its end`);
     }
   } catch (error) {
     throw failure ?? wrapArchiveError(error, where);
@@ -139,7 +173,7 @@ export async function readLayer(
 function wrapArchiveError(error: unknown, where: string): unknown {
   // The tar reader has no error class of its own: these are its messages.
   if (
-    error instanceof Error &&
+    isError(error) &&
     /invalid tar header|unexpected end of data|header exceeds|invalid header/i.test(
       error.message,
     )

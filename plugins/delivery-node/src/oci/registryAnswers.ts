@@ -1,4 +1,4 @@
-import { InputError } from '@backstage/errors';
+import { InputError, isError } from '@backstage/errors';
 import { OCI_MEDIA_TYPES } from './manifest';
 
 /** @internal */
@@ -87,7 +87,7 @@ export async function* readWithStallLimit(
   } finally {
     await reader.cancel().catch((error: unknown) => {
       // A body that failed has told its reader already.
-      if (!(error instanceof Error)) {
+      if (!isError(error)) {
         throw error;
       }
     });

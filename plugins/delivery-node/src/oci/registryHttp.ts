@@ -1,6 +1,11 @@
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { InputError, NotAllowedError, NotFoundError } from '@backstage/errors';
+import {
+  InputError,
+  NotAllowedError,
+  NotFoundError,
+  isError,
+} from '@backstage/errors';
 import { RegistryAccess } from '../ports';
 import { RegistryAuth } from './registryAuth';
 
@@ -71,7 +76,7 @@ async function describeError(response: Response): Promise<string> {
       return `${first.code ?? 'UNKNOWN'}: ${first.message ?? ''}`.slice(0, 300);
     }
   } catch (error) {
-    if (!(error instanceof SyntaxError)) {
+    if (!isError(error) || error.name !== 'SyntaxError') {
       throw error;
     }
   }
@@ -122,7 +127,8 @@ export class RegistryHttp {
       } catch (error) {
         if (
           attempt >= MAX_ATTEMPTS ||
-          !(error instanceof TypeError) ||
+          !isError(error) ||
+          error.name !== 'TypeError' ||
           request.signal?.aborted
         ) {
           throw error;
@@ -252,7 +258,7 @@ export class RegistryHttp {
         signal,
         ...(stream
           ? { body: toWebStream(stream), duplex: 'half' as const }
-          : body instanceof Buffer && { body: new Uint8Array(body) }),
+          : Buffer.isBuffer(body) && { body: new Uint8Array(body) }),
       });
     } catch (error) {
       stream?.destroy();

@@ -1,0 +1,2 @@
+export { makeRepository, type RepositoryCommit } from './repository';
+export { logText, testRegistry, testWorkspace } from './fixtures';
