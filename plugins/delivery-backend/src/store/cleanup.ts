@@ -61,6 +61,10 @@ export function createCleanup(context: StoreContext): DeliveryStore['cleanup'] {
     }
 
     await cleanLeftovers(context, limits, deleted);
+    if (context.dialect.kind === 'sqlite') {
+      // Statistics for the planner; PostgreSQL gathers them by itself.
+      await knex.raw('pragma optimize');
+    }
     return { deleted };
   };
 }

@@ -63,6 +63,7 @@ describe.each(databases.eachSupportedId())('commands on %s', databaseId => {
 
   it('wake what they are for, and wait until they are answered', async () => {
     const { store, deployment } = await open();
+    const { cursor } = await store.feed.read(undefined, 1);
     const abort = command({ subjectId: deployment.id, reason: 'it is bad' });
     const hold = command({
       verb: 'hold',
@@ -105,6 +106,16 @@ describe.each(databases.eachSupportedId())('commands on %s', databaseId => {
     await expect(store.commands.pendingForTarget(STAGING)).resolves.toEqual([
       hold,
     ]);
+    // Pages are told of the command and of its answer.
+    let told: string[] = [];
+    const deadline = Date.now() + 30_000;
+    do {
+      const { entries } = await store.feed.read(cursor, 100);
+      told = entries.map(entry => entry.subject);
+      await new Promise(resolve => setTimeout(resolve, 20));
+    } while (told.length < 6 && Date.now() < deadline);
+    expect(told.filter(subject => subject === deployment.id)).toHaveLength(2);
+
     // The first answer stands.
     await store.transaction(tx =>
       store.commands.answer([{ ...answer, accepted: false }], tx),

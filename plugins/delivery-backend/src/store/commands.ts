@@ -2,9 +2,11 @@ import { ConflictError, NotFoundError } from '@backstage/errors';
 import {
   Command,
   CommandAnswer,
+  ServiceRef,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import { StoreContext } from './context';
+import { addFeed } from './feed';
 import { chunks, nullable, optional, toNumber } from './rows';
 import { CommandsStore, Lease, StoreTx, VersionConflictError } from './types';
 import { poke } from './work';
@@ -23,6 +25,13 @@ interface DbCommand {
   message: string | null;
 }
 
+/** Table and key of what a command is for. */
+const SUBJECT_TABLES: Record<Command['subjectKind'], [string, string]> = {
+  deployment: ['deployments', 'id'],
+  target: ['targets', 'target_id'],
+  release: ['releases', 'id'],
+};
+
 export function createCommandsStore(context: StoreContext): CommandsStore {
   const { db } = context;
 
@@ -34,6 +43,11 @@ export function createCommandsStore(context: StoreContext): CommandsStore {
           return before;
         }
         const subject = await findSubject(tx, command);
+        if (!subject) {
+          throw new NotFoundError(
+            `No ${command.subjectKind} "${command.subjectId}": it never was, or retention has deleted it`,
+          );
+        }
         if (
           expectedVersion !== undefined &&
           expectedVersion !== subject.rowVersion
@@ -70,6 +84,7 @@ export function createCommandsStore(context: StoreContext): CommandsStore {
           }
           return winner;
         }
+        await feed(context, tx, command, subject);
         return { command };
       });
     },
@@ -97,14 +112,22 @@ export function createCommandsStore(context: StoreContext): CommandsStore {
     async answer(answers, tx) {
       for (const answer of answers) {
         // The first answer stands.
-        await tx('commands')
+        const answered: DbCommand[] = await tx('commands')
           .where({ id: answer.commandId })
           .whereNull('answered_at_ms')
           .update({
             answered_at_ms: tx.raw(context.dialect.nowSql()),
             accepted: answer.accepted ? 1 : 0,
             message: answer.message,
-          });
+          })
+          .returning('*');
+        for (const row of answered) {
+          const command = fromDb(row);
+          const subject = await findSubject(tx, command);
+          if (subject) {
+            await feed(context, tx, command, subject);
+          }
+        }
       }
     },
 
@@ -142,43 +165,58 @@ async function find(
   return { command: fromDb(row), answer: answerFromDb(row) };
 }
 
+interface Subject {
+  service: ServiceRef;
+  rowVersion: number;
+  /** The work item that answers the command. */
+  work: Pick<Lease, 'kind' | 'id'>;
+}
+
 async function findSubject(
   tx: StoreTx,
   { subjectKind, subjectId }: Command,
-): Promise<{ rowVersion: number; work: Pick<Lease, 'kind' | 'id'> }> {
-  if (subjectKind === 'deployment') {
-    const row:
-      | {
-          service_ref: string;
-          environment: string;
-          row_version: number | string;
-        }
-      | undefined = await tx('deployments')
-      .where({ id: subjectId })
-      .first('service_ref', 'environment', 'row_version');
-    if (row) {
-      const target = { service: row.service_ref, environment: row.environment };
-      return {
-        rowVersion: toNumber(row.row_version),
-        work: { kind: 'target', id: stringifyTarget(target) },
-      };
+): Promise<Subject | undefined> {
+  const [table, key] = SUBJECT_TABLES[subjectKind];
+  const columns = ['service_ref', 'row_version'];
+  const row:
+    | {
+        service_ref: ServiceRef;
+        row_version: number | string;
+        target_id?: string;
+      }
+    | undefined = await tx(table)
+    .where({ [key]: subjectId })
+    .first(subjectKind === 'release' ? columns : [...columns, 'target_id']);
+  return (
+    row && {
+      service: row.service_ref,
+      rowVersion: toNumber(row.row_version),
+      work:
+        row.target_id === undefined
+          ? { kind: 'release', id: subjectId }
+          : { kind: 'target', id: row.target_id },
     }
-  } else {
-    const row: { row_version: number | string } | undefined =
-      subjectKind === 'target'
-        ? await tx('targets')
-            .where({ target_id: subjectId })
-            .first('row_version')
-        : await tx('releases').where({ id: subjectId }).first('row_version');
-    if (row) {
-      return {
-        rowVersion: toNumber(row.row_version),
-        work: { kind: subjectKind, id: subjectId },
-      };
-    }
-  }
-  throw new NotFoundError(
-    `No ${subjectKind} "${subjectId}": it never was, or retention has deleted it`,
+  );
+}
+
+/** A command that waits, and its answer, are shown on the subject's page. */
+function feed(
+  context: StoreContext,
+  tx: StoreTx,
+  command: Command,
+  { service, rowVersion }: Subject,
+): Promise<void> {
+  return addFeed(
+    context,
+    [
+      {
+        kind: command.subjectKind,
+        subject: command.subjectId,
+        service,
+        version: rowVersion,
+      },
+    ],
+    tx,
   );
 }
 

@@ -12,22 +12,29 @@ function hint(subject: string): Omit<FeedEntry, 'cursor'> {
   return { kind: 'deployment', subject, service: SHOP, version: 1 };
 }
 
-/** Reads like a browser's stream does: on and on, from cursor to cursor. */
+/**
+ * Reads like a browser's stream does: on and on, from cursor to cursor. On
+ * PostgreSQL transactions of other databases of the server may keep entries
+ * back for a while, so whoever expects something waits for it.
+ */
 function createReader(store: DeliveryStore, start: string) {
   let cursor = start;
   const seen: string[] = [];
   return {
     seen,
+    get cursor() {
+      return cursor;
+    },
     async read(limit = 100) {
       const answer = await store.feed.read(cursor, limit);
       expect(answer.reset).toBe(false);
       cursor = answer.cursor;
       seen.push(...answer.entries.map(entry => entry.subject));
     },
-    async readUntil(count: number) {
+    async readUntil(count: number, limit = 100) {
       const deadline = Date.now() + 30_000;
       while (seen.length < count && Date.now() < deadline) {
-        await this.read();
+        await this.read(limit);
         await new Promise(resolve => setTimeout(resolve, 20));
       }
     },
@@ -58,7 +65,7 @@ describe.each(databases.eachSupportedId())(
       ).rejects.toThrow('changed my mind');
       await store.transaction(tx => store.feed.add([hint('d'), hint('e')], tx));
 
-      await reader.read(2);
+      await reader.readUntil(2, 2);
       expect(reader.seen).toEqual(['a', 'b']);
       await reader.readUntil(5);
       await reader.read();
@@ -71,7 +78,9 @@ describe.each(databases.eachSupportedId())(
       const store = await createTestStore(knex, { clock: () => nowMs });
       const old = await nowOf(store);
       await store.transaction(tx => store.feed.add([hint('a')], tx));
-      const middle = await nowOf(store);
+      const before = createReader(store, old);
+      await before.readUntil(1);
+      const middle = before.cursor;
       const day = 24 * 60 * 60 * 1000;
       nowMs += 2 * day;
       const options = { keepPerTarget: 20, keepDays: 14, nowMs };
@@ -84,9 +93,10 @@ describe.each(databases.eachSupportedId())(
       await reader.readUntil(1);
       expect(reader.seen).toEqual(['b']);
       // Nothing was deleted after this one.
+      await before.readUntil(2);
+      expect(before.seen).toEqual(['a', 'b']);
       await expect(store.feed.read(middle, 10)).resolves.toMatchObject({
         reset: false,
-        entries: [expect.objectContaining({ subject: 'b' })],
       });
 
       for (const foreign of [
@@ -119,10 +129,10 @@ describe.each(databases.eachSupportedId())(
         undefined,
       );
       const deadline = Date.now() + 30_000;
-      while (reader.seen.length === 0 && Date.now() < deadline) {
+      while (!reader.seen.includes(STAGING_ID) && Date.now() < deadline) {
         await new Promise(resolve => setTimeout(resolve, 10));
       }
-      expect(reader.seen).toEqual([STAGING_ID]);
+      expect(reader.seen).toContain(STAGING_ID);
       leave.abort();
       await reading;
       await store.close();

@@ -134,7 +134,6 @@ export async function seedEstate(knex: Knex, size: EstateSize): Promise<void> {
     });
   }
   await rows.flush();
-  await knex.raw('analyze');
 }
 
 function createWriter(knex: Knex) {
