@@ -41,7 +41,7 @@ export class MemoryRepository implements SourceFetcher {
 
   #find(ref: string) {
     const found =
-      ref === 'main'
+      ref === 'main' || ref === 'HEAD'
         ? this.#commits[0]
         : this.#commits.find(({ info }) => info.sha === ref);
     if (!found) {
