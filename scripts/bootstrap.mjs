@@ -93,11 +93,11 @@ function stamp() {
   return hash.digest('hex');
 }
 
-function run(node, args, extra = {}) {
+function run(node, args, extra = {}, stdio = 'inherit') {
   const env = { ...cleanEnvironment(), ...extra };
   env.PATH = `${path.dirname(node)}${path.delimiter}${env.PATH ?? ''}`;
   return new Promise(resolve => {
-    const child = spawn(node, args, { cwd: root, stdio: 'inherit', env });
+    const child = spawn(node, args, { cwd: root, stdio, env });
     const pass = signal => child.kill(signal);
     process.on('SIGINT', pass);
     process.on('SIGTERM', pass);
@@ -118,9 +118,25 @@ async function ensureDependencies(node) {
   const marker = path.join(root, 'node_modules', '.slipway-stamp');
   const wanted = stamp();
   if (fs.existsSync(marker) && fs.readFileSync(marker, 'utf8') === wanted) return;
-  say('installing the dependencies (about a minute, once)');
-  const code = await run(node, [yarn, 'install', '--immutable']);
-  if (code !== 0) fail('The dependencies could not be installed; see above');
+  say('installing the dependencies (a minute or two, once)');
+  fs.mkdirSync(tools, { recursive: true });
+  const log = path.join(tools, 'install.log');
+  const file = fs.openSync(log, 'w+');
+  const startedAt = Date.now();
+  const progress = setInterval(() => {
+    const size = fs.fstatSync(file).size;
+    const buffer = Buffer.alloc(Math.min(size, 4000));
+    fs.readSync(file, buffer, 0, buffer.length, Math.max(0, size - buffer.length));
+    const step = buffer.toString('utf8').match(/┌ [A-Z][a-z]+[a-z ]*/g)?.at(-1) ?? '';
+    say(`  ${Math.round((Date.now() - startedAt) / 1000)} s ${step.slice(2)}`);
+  }, 10_000);
+  const code = await run(node, [yarn, 'install', '--immutable'], {}, ['ignore', file, file]);
+  clearInterval(progress);
+  fs.closeSync(file);
+  if (code !== 0) {
+    process.stderr.write(fs.readFileSync(log, 'utf8').split('\n').slice(-40).join('\n'));
+    fail(`The dependencies could not be installed; all of it is in ${path.relative(root, log)}`);
+  }
   fs.writeFileSync(marker, wanted);
 }
 
