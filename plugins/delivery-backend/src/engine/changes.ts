@@ -9,6 +9,7 @@ import {
   TimelineEvent,
 } from '@slipway/backstage-plugin-delivery-common';
 import { DeliveryStore, Lease, TargetRow } from '../store';
+import { EngineContext } from './context';
 import { LeaseKeeper } from './leaseKeeper';
 import { News, newsOfTransition } from './news';
 import { sameJson } from './sameJson';
@@ -40,13 +41,14 @@ export class Changes {
   /** Makes our epoch newer than the world's. */
   takeOverFrom?: number;
 
-  readonly #originalRow: TargetRow;
+  /** The target as it was loaded. */
+  readonly original: TargetRow;
   readonly #original = new Map<string, Deployment>();
   readonly #current = new Map<string, Deployment>();
 
   constructor(row: TargetRow, open: Deployment[], readonly nowMs: number) {
     this.row = row;
-    this.#originalRow = row;
+    this.original = row;
     for (const deployment of open) {
       this.#original.set(deployment.id, deployment);
       this.#current.set(deployment.id, deployment);
@@ -105,7 +107,7 @@ export class Changes {
       this.measurements.length === 0 &&
       this.audits.length === 0 &&
       this.takeOverFrom === undefined &&
-      sameJson(this.row, this.#originalRow) &&
+      sameJson(this.row, this.original) &&
       this.changedDeployments().length === 0
     );
   }
@@ -169,4 +171,17 @@ export async function commit(options: {
     keeper.replace(written.lease);
   }
   return { row: written.row, news: news.length };
+}
+
+/** Commits and tells the outbox worker of news; the row as it is stored now. */
+export async function save(
+  context: EngineContext,
+  changes: Changes,
+  keeper: LeaseKeeper,
+): Promise<TargetRow> {
+  const { row, news } = await commit({ store: context.store, keeper, changes });
+  if (news > 0) {
+    context.onNews();
+  }
+  return row;
 }

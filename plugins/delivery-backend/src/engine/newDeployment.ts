@@ -34,6 +34,8 @@ export function deploymentIdOf(
 
 /** A deployment that waits for its turn. */
 export function newDeployment(options: {
+  /** Absent: it follows from the key. */
+  id?: string;
   target: TargetRef;
   release: Pick<Release, 'id' | 'version' | 'commit'>;
   kind: Deployment['kind'];
@@ -46,7 +48,7 @@ export function newDeployment(options: {
   startDeadlineMs: number;
 }): NewDeployment {
   const { target, release, nowMs } = options;
-  const id = deploymentIdOf(target, options.idempotencyKey);
+  const id = options.id ?? deploymentIdOf(target, options.idempotencyKey);
   return {
     id,
     service: target.service,

@@ -141,7 +141,8 @@ export async function requestDeployment(
       kind,
       actor,
       cause,
-      idempotencyKey: idempotencyKey ?? id,
+      id,
+      idempotencyKey,
       planId,
       previousReleaseId: row?.record.stable?.releaseId,
       nowMs: clock.now(),
@@ -155,7 +156,7 @@ export async function requestDeployment(
         tx,
       );
     }
-    return await store.deployments.create({ ...deployment, id }, tx);
+    return await store.deployments.create(deployment, tx);
   });
 }
 

@@ -5,7 +5,8 @@ import {
 import { Lease, LeaseLostError } from '../store';
 import { backOffMs, EngineContext, memoryOf } from './context';
 import { createLeaseKeeper, LeaseKeeper } from './leaseKeeper';
-import { Carried, lookAtTarget } from './targetRound';
+import { Carried } from './round';
+import { lookAtTarget } from './targetRound';
 
 /** A target that keeps on moving gives way to the others after this many looks. */
 const MOST_LOOKS = 12;
@@ -36,7 +37,9 @@ export async function runTargetTick(
   let wakeAtMs: number | undefined;
   let tellSiblings = false;
   try {
-    const carried: Carried = {};
+    const carried: Carried = {
+      lateMs: lease.dueAtMs === undefined ? 0 : clock.now() - lease.dueAtMs,
+    };
     for (let looks = 1; ; looks += 1) {
       const result = await lookAtTarget(context, target, keeper, carried);
       tellSiblings ||= result.tellSiblings;

@@ -48,6 +48,8 @@ export interface Rooms {
     providers: MetricProvider[];
     nowMs: number;
     signal: AbortSignal;
+    /** Of one query. */
+    timeoutMs?: number;
   }): Promise<Measurement[]>;
   nextMeasurementAtMs(input: {
     runs: AnalysisRun[];

@@ -184,6 +184,14 @@ export interface DeploymentsStore {
   /** Not terminal, oldest first. */
   open(target: TargetRef, tx?: StoreTx): Promise<Deployment[]>;
   last(target: TargetRef): Promise<Deployment | undefined>;
+  /**
+   * `open` and `last` of many targets at once (at most 200), by
+   * `stringifyTarget`: two queries for a whole page. A target that has never
+   * had a deployment is there too.
+   */
+  ofTargets(
+    targets: TargetRef[],
+  ): Promise<Map<string, { open: Deployment[]; last?: Deployment }>>;
   list(
     options: PageOptions & {
       service?: ServiceRef;

@@ -49,6 +49,7 @@ describe.each(databases.eachSupportedId())('work items on %s', databaseId => {
         owner: 'one',
         epoch: 1,
         leaseUntilMs: 1_001_500,
+        dueAtMs: 1_000_100,
       },
       expect.objectContaining({ id: 'late', epoch: 1 }),
     ]);

@@ -78,7 +78,7 @@ export function environmentModel(
     manifests: { renderer: 'plain', path: 'deploy' },
     workloads: [],
     after: [],
-    progressDeadlineMs: 5_000,
+    progressDeadlineMs: 60_000,
     strategy: CANARY,
     ...options,
   };
@@ -145,62 +145,3 @@ export function fakeRenderPlan(world: FakeWorld): Rooms['renderPlan'] {
 export function generationOf(releaseId: string, environment: string): string {
   return `g${sha256(`${releaseId}@${environment}`).slice(0, 10)}`;
 }
-
-export const tempJudge: Pick<
-  Rooms,
-  'judge' | 'measure' | 'nextMeasurementAtMs'
-> = {
-  judge({ run, measurements, nowMs }) {
-    const last = measurements.at(-1);
-    const done =
-      last !== undefined &&
-      (last.verdict === 'fail' ||
-        nowMs >= run.startedAtMs + run.analysis.durationMs);
-    return {
-      analysisId: run.id,
-      metrics: [],
-      ...(done
-        ? {
-            verdict: last.verdict,
-            reason: { code: 'metric-failed', message: 'success-rate 80 %' },
-          }
-        : {}),
-    };
-  },
-  async measure({ runs, target, providers, nowMs, measurements, signal }) {
-    const rows = [];
-    for (const run of runs) {
-      const last = measurements
-        .filter(m => m.analysisId === run.id)
-        .at(-1)?.atMs;
-      if (last !== undefined && nowMs - last < run.analysis.intervalMs) {
-        continue;
-      }
-      const { outcome, query } = await providers[0].query(
-        {
-          target,
-          generation: run.candidate,
-          metric: 'success-rate',
-          fromMs: run.startedAtMs,
-          toMs: nowMs,
-        },
-        signal,
-      );
-      rows.push({
-        analysisId: run.id,
-        metric: 'success-rate',
-        atMs: nowMs,
-        fromMs: run.startedAtMs,
-        toMs: nowMs,
-        outcome,
-        verdict:
-          outcome.type === 'value' && outcome.value >= 0.99
-            ? ('pass' as const)
-            : ('fail' as const),
-        query,
-      });
-    }
-    return rows;
-  },
-  nextMeasurementAtMs: ({ nowMs }) => nowMs + 250,
-};

@@ -1,0 +1,113 @@
+import {
+  TargetRef,
+  World,
+  stringifyTarget,
+} from '@slipway/backstage-plugin-delivery-common';
+import { LeaseLostError, TargetRow } from '../store';
+import { backOffMs, EngineContext, TargetMemory } from './context';
+import { converge } from './converge';
+import { convergeSteps, isConverged } from './convergeSteps';
+import { isStaleEpoch, markForeign } from './foreignEpoch';
+import { earliest, Round } from './round';
+import { sameJson } from './sameJson';
+import { lookAgainAtMs, worldSignature } from './wake';
+
+/** A write over the same view of the world is not repeated before this. */
+const SAME_WRITE_AGAIN_MS = 5_000;
+
+/**
+ * Converges when there is something to do, and says when to look again. What
+ * the environment did not take is tried again with back-off and shown as a
+ * technical trouble of the deployment; whether time has run out for it is the
+ * rollout room's decision.
+ */
+export async function bringAbout(options: {
+  round: Round;
+  row: TargetRow;
+  world: World;
+  /** The decision changed something, so back-offs do not count. */
+  moved: boolean;
+  nowMs: number;
+}): Promise<{ again: boolean; isForeign?: boolean; wakeAtMs?: number }> {
+  const { round, row, world, moved, nowMs } = options;
+  const { context, keeper, connection, memory, carried } = round;
+  const { tuning } = context;
+  const steps = convergeSteps(row.record, world);
+  const signature = worldSignature(row.record, world);
+  const { lastWrite, trouble } = memory;
+  const isRepeated =
+    lastWrite?.signature === signature &&
+    nowMs - lastWrite.atMs < SAME_WRITE_AGAIN_MS;
+  const mustWait = trouble !== undefined && trouble.retryAtMs > nowMs && !moved;
+  let again = false;
+
+  if (isConverged(steps)) {
+    memory.trouble = undefined;
+  } else if (!isRepeated && !mustWait) {
+    try {
+      const result = await converge({
+        target: row.target,
+        record: row.record,
+        world,
+        connection,
+        plans: context.plans,
+        keeper,
+        callLimitMs: tuning.callLimitMs,
+      });
+      again = result.wrote || !sameJson(result.applied, row.record.applied);
+      carried.applied = result.applied;
+      memory.trouble = undefined;
+      memory.lastWrite = { signature, atMs: nowMs };
+    } catch (error) {
+      keeper.signal.throwIfAborted();
+      if (isStaleEpoch(error)) {
+        const { wakeAtMs } = await markForeign({ context, row, keeper, error });
+        return { again: false, isForeign: true, wakeAtMs };
+      }
+      if (error instanceof LeaseLostError) {
+        throw error;
+      }
+      noteTrouble(context, memory, row.target, error, nowMs);
+    }
+  }
+  return {
+    again,
+    wakeAtMs: earliest(
+      memory.trouble?.retryAtMs,
+      lookAgainAtMs({
+        record: row.record,
+        world,
+        steps,
+        memory,
+        nowMs,
+        capMs: tuning.lookAgainCapMs,
+        restCheckMs: tuning.restCheckMs,
+      }),
+    ),
+  };
+}
+
+function noteTrouble(
+  context: EngineContext,
+  memory: TargetMemory,
+  target: TargetRef,
+  error: unknown,
+  nowMs: number,
+) {
+  const attempts = (memory.trouble?.attempts ?? 0) + 1;
+  const message = error instanceof Error ? error.message : `${error}`;
+  memory.trouble = {
+    attempts,
+    retryAtMs: nowMs + backOffMs(attempts),
+    reason: {
+      code: 'environment-unwritable',
+      message: `The environment did not take what is wanted: ${message}`,
+      action: 'It is tried again; abort to go back',
+    },
+  };
+  context.logger.warn(
+    `Could not converge ${stringifyTarget(
+      target,
+    )} (attempt ${attempts}): ${message}`,
+  );
+}

@@ -1,0 +1,64 @@
+import {
+  AnalysisVerdict,
+  Measurement,
+} from '@slipway/backstage-plugin-delivery-common';
+import { Round } from './round';
+
+/** All queries of one look. */
+const MEASURE_LIMIT_MS = 8_000;
+
+/** Takes the measurements that are due and asks the judges. */
+export async function takeMeasurements(round: Round): Promise<{
+  verdicts: Record<string, AnalysisVerdict>;
+  nextAtMs?: number;
+}> {
+  const { context, changes, keeper, connection, active } = round;
+  const runs = (active?.analyses ?? []).filter(
+    ({ status }) => status === 'running',
+  );
+  if (!active || runs.length === 0) {
+    return { verdicts: {} };
+  }
+  const { rooms, store } = context;
+  const before = await store.deployments.measurements(active.deploymentId);
+  // A person's verb does not wait for a slow source of metrics.
+  const fresh: Measurement[] =
+    round.forRollout.length > 0
+      ? []
+      : await rooms.measure({
+          runs,
+          target: changes.row.target,
+          measurements: before,
+          providers: connection.metrics,
+          nowMs: changes.nowMs,
+          signal: AbortSignal.any([
+            keeper.signal,
+            AbortSignal.timeout(MEASURE_LIMIT_MS),
+          ]),
+          timeoutMs: context.tuning.callLimitMs,
+        });
+  keeper.signal.throwIfAborted();
+  if (fresh.length > 0) {
+    changes.measurements.push({
+      deploymentId: active.deploymentId,
+      rows: fresh,
+    });
+  }
+  const measurements = [...before, ...fresh];
+  const nowMs = context.clock.now();
+  return {
+    verdicts: Object.fromEntries(
+      runs.map(run => [
+        run.id,
+        rooms.judge({
+          run,
+          measurements: measurements.filter(
+            ({ analysisId }) => analysisId === run.id,
+          ),
+          nowMs,
+        }),
+      ]),
+    ),
+    nextAtMs: rooms.nextMeasurementAtMs({ runs, measurements, nowMs }),
+  };
+}
