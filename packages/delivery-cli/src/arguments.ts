@@ -1,0 +1,126 @@
+import { parseArgs } from 'node:util';
+
+/** The command line is wrong; the message says what was expected. */
+export class UsageError extends Error {
+  readonly name = 'UsageError';
+}
+
+export interface Arguments {
+  command: 'release' | 'status' | 'wait' | 'rollback' | 'help';
+  operands: string[];
+  service?: string;
+  environment?: string;
+  to?: string;
+  reason?: string;
+  wait: boolean;
+  timeoutMs: number;
+  json: boolean;
+}
+
+export const USAGE = `Usage:
+  slipway release <commit> --service <ref> [--environment <name>] [--wait]
+      Make a release of a branch, tag or SHA. With --environment, bring it
+      there as soon as it is ready; with --wait, wait for the end.
+  slipway status --service <ref>
+      What runs where.
+  slipway wait <deployment id>
+      Wait for the end of a deployment.
+  slipway rollback --service <ref> --environment <name> [--to <release id>] [--wait]
+      Go back to an earlier release; without --to, to the one before.
+
+Options:
+  --service <ref>       such as component:default/checkout
+  --environment <name>
+  --reason <text>       written down with what you do
+  --timeout <time>      how long to wait at most: 90s, 30m (default), 2h
+  --json                the result as JSON on standard output
+
+Environment variables:
+  SLIPWAY_URL    the Backstage backend, such as https://backstage.example.org
+  SLIPWAY_TOKEN  a Backstage token, such as one of backend.auth.externalAccess
+
+Exit codes:
+  0 succeeded   1 failed, blocked, rolled back, aborted   2 errored or unknown
+  3 wrong usage   4 denied   5 timed out
+`;
+
+const COMMANDS = ['release', 'status', 'wait', 'rollback', 'help'] as const;
+const DEFAULT_TIMEOUT_MS = 30 * 60_000;
+const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Errors: `UsageError`. */
+export function parseArguments(argv: string[]): Arguments {
+  const { values, positionals } = parse(argv);
+  const [command = 'help', ...operands] = positionals;
+  const known = COMMANDS.find(name => name === command);
+  if (!known) {
+    throw new UsageError(
+      `Unknown command "${command}": expected one of ${COMMANDS.join(', ')}`,
+    );
+  }
+  return {
+    command: values.help ? 'help' : known,
+    operands,
+    service: values.service && serviceRef(values.service),
+    environment: values.environment,
+    to: values.to,
+    reason: values.reason,
+    wait: values.wait ?? false,
+    timeoutMs:
+      values.timeout === undefined
+        ? DEFAULT_TIMEOUT_MS
+        : duration(values.timeout),
+    json: values.json ?? false,
+  };
+}
+
+function parse(argv: string[]) {
+  try {
+    return parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: {
+        service: { type: 'string', short: 's' },
+        environment: { type: 'string', short: 'e' },
+        to: { type: 'string' },
+        reason: { type: 'string' },
+        wait: { type: 'boolean' },
+        timeout: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    // parseArgs throws TypeErrors whose messages name the option.
+    throw new UsageError(error instanceof Error ? error.message : `${error}`);
+  }
+}
+
+/** A bare name means a component of the default namespace. */
+function serviceRef(text: string): string {
+  const match = /^(?:([^:/\s]+):)?(?:([^:/\s]+)\/)?([^:/\s]+)$/.exec(text);
+  if (!match) {
+    throw new UsageError(
+      `Invalid --service "${text}": expected an entity ref such as component:default/checkout`,
+    );
+  }
+  const [, kind = 'component', namespace = 'default', name] = match;
+  return `${kind}:${namespace}/${name}`.toLocaleLowerCase('en-US');
+}
+
+function duration(text: string): number {
+  const match = /^(\d{1,6})([smh])$/.exec(text);
+  if (!match) {
+    throw new UsageError(
+      `Invalid --timeout "${text}": expected a number with a unit, such as 90s, 30m or 2h`,
+    );
+  }
+  return Number(match[1]) * UNITS[match[2]];
+}
+
+export function required(value: string | undefined, name: string): string {
+  if (value === undefined || value === '') {
+    throw new UsageError(`${name} is missing`);
+  }
+  return value;
+}

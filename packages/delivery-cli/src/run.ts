@@ -1,0 +1,44 @@
+import { Arguments, USAGE, UsageError, parseArguments } from './arguments';
+import { release } from './commands/release';
+import { rollback } from './commands/rollback';
+import { status } from './commands/status';
+import { wait } from './commands/wait';
+import { EXIT, Ending, ExitCode } from './exitCodes';
+import { endingOf } from './failures';
+import { Session, Surroundings, openSession } from './session';
+
+const COMMANDS: Record<
+  Exclude<Arguments['command'], 'help'>,
+  (session: Session) => Promise<Ending>
+> = { release, status, wait, rollback };
+
+/** Runs one command line; never throws. */
+export async function run(
+  argv: string[],
+  surroundings: Surroundings,
+): Promise<ExitCode> {
+  const { out, err } = surroundings;
+  try {
+    const args = parseArguments(argv);
+    if (args.command === 'help') {
+      out(USAGE);
+      return argv.length === 0 ? EXIT.usage : EXIT.succeeded;
+    }
+    const ending = await COMMANDS[args.command](
+      openSession(args, surroundings),
+    );
+    out(
+      args.json
+        ? `${JSON.stringify(ending.result, undefined, 2)}\n`
+        : `${ending.message}\n`,
+    );
+    return ending.code;
+  } catch (error) {
+    const { code, message } = endingOf(error);
+    err(`${message}\n`);
+    if (error instanceof UsageError) {
+      err('Try "slipway help".\n');
+    }
+    return code;
+  }
+}
