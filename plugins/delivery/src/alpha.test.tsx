@@ -33,6 +33,11 @@ describe('the new frontend system', () => {
     expect(
       await screen.findByRole('heading', { name: 'Estate' }),
     ).toBeInTheDocument();
+    // Its place in the navigation.
+    expect(screen.getAllByRole('link', { name: 'Delivery' })[0]).toHaveAttribute(
+      'href',
+      '/delivery',
+    );
   });
 
   it('has a tab and a card on components that name a delivery definition', async () => {
@@ -41,13 +46,13 @@ describe('the new frontend system', () => {
       await screen.findByRole('region', { name: 'Production' }),
     ).toBeInTheDocument();
     expect(
-      await screen.findByRole('link', { name: /Open delivery/ }),
+      await screen.findByText('v1.8.0: Progressing'),
     ).toBeInTheDocument();
   });
 
   it('has neither on other entities', async () => {
     renderApp({ entity: { ...ENTITY, metadata: { name: 'other' } } });
-    expect(screen.queryByText(/Open delivery/)).not.toBeInTheDocument();
+    expect(screen.queryByText('v1.8.0: Progressing')).not.toBeInTheDocument();
     expect(screen.queryByRole('tab')).not.toBeInTheDocument();
   });
 });

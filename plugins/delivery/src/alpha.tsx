@@ -20,7 +20,11 @@ import { DeliveryClient } from '@slipway/backstage-plugin-delivery-common';
 import { DELIVERY_DEFINITION_ANNOTATION } from './annotation';
 import { deliveryApiRef, deliveryEventsApiRef } from './api';
 import { createDeliveryEvents } from './events';
-import { entityDeliveryRouteRef, rootRouteRef } from './routes';
+import {
+  catalogEntityRouteRef,
+  entityDeliveryRouteRef,
+  rootRouteRef,
+} from './routes';
 
 /** Only components that name a delivery definition; app-config may say otherwise. */
 const delivered = {
@@ -94,6 +98,7 @@ export default createFrontendPlugin({
   icon: <LocalShippingIcon fontSize="inherit" />,
   info: { packageJson: () => import('../package.json') },
   routes: { root: rootRouteRef, entityContent: entityDeliveryRouteRef },
+  externalRoutes: { catalogEntity: catalogEntityRouteRef },
   extensions: [
     deliveryApi,
     deliveryEventsApi,

@@ -18,6 +18,7 @@ export {
   isDeliveryAvailable,
 } from './annotation';
 export {
+  catalogEntityRouteRef,
   deploymentRouteRef,
   entityDeliveryRouteRef,
   releaseRouteRef,

@@ -2,10 +2,7 @@ import { Suspense } from 'react';
 import { Route, Routes } from 'react-router-dom';
 import { screen } from '@testing-library/react';
 import { configApiRef } from '@backstage/core-plugin-api';
-import {
-  EntityProvider,
-  entityRouteRef,
-} from '@backstage/plugin-catalog-react';
+import { EntityProvider } from '@backstage/plugin-catalog-react';
 import {
   TestApiProvider,
   mockApis,
@@ -15,6 +12,7 @@ import {
   DeliveryPage,
   EntityDeliveryCard,
   EntityDeliveryTab,
+  catalogEntityRouteRef,
   deliveryApiRef,
   deliveryEventsApiRef,
   deliveryPlugin,
@@ -57,7 +55,7 @@ async function renderApp(path: string) {
     {
       routeEntries: [path],
       mountedRoutes: {
-        '/catalog/:namespace/:kind/:name': entityRouteRef,
+        '/catalog/:namespace/:kind/:name': catalogEntityRouteRef,
         '/delivery': rootRouteRef,
         '/entity/delivery': entityDeliveryRouteRef,
       },

@@ -10,7 +10,11 @@ import {
 import { DeliveryClient } from '@slipway/backstage-plugin-delivery-common';
 import { deliveryApiRef, deliveryEventsApiRef } from './api';
 import { createDeliveryEvents } from './events';
-import { entityDeliveryRouteRef, rootRouteRef } from './routes';
+import {
+  catalogEntityRouteRef,
+  entityDeliveryRouteRef,
+  rootRouteRef,
+} from './routes';
 
 /** The plugin for the legacy frontend system. @public */
 export const deliveryPlugin = createPlugin({
@@ -28,6 +32,7 @@ export const deliveryPlugin = createPlugin({
     }),
   ],
   routes: { root: rootRouteRef, entityContent: entityDeliveryRouteRef },
+  externalRoutes: { catalogEntity: catalogEntityRouteRef },
 });
 
 /** The Delivery page: inbox and estate. @public */

@@ -1,4 +1,8 @@
-import { createRouteRef, createSubRouteRef } from '@backstage/core-plugin-api';
+import {
+  createExternalRouteRef,
+  createRouteRef,
+  createSubRouteRef,
+} from '@backstage/core-plugin-api';
 
 /** The Delivery page: inbox and estate. @public */
 export const rootRouteRef = createRouteRef({ id: 'delivery' });
@@ -20,4 +24,12 @@ export const releaseRouteRef = createSubRouteRef({
   id: 'delivery.entity-content.release',
   parent: entityDeliveryRouteRef,
   path: '/releases/:releaseId',
+});
+
+/** The page of an entity, to lead to its Delivery tab. @public */
+export const catalogEntityRouteRef = createExternalRouteRef({
+  id: 'delivery.catalog-entity',
+  params: ['namespace', 'kind', 'name'],
+  optional: true,
+  defaultTarget: 'catalog.catalogEntity',
 });

@@ -1,20 +1,19 @@
 import { useCallback } from 'react';
 import { parseEntityRef } from '@backstage/catalog-model';
 import { useRouteRef } from '@backstage/core-plugin-api';
-import { entityRouteRef } from '@backstage/plugin-catalog-react';
 import { ServiceRef } from '@slipway/backstage-plugin-delivery-common';
+import { catalogEntityRouteRef } from '../routes';
 
-/** The path of a service's Delivery tab, from anywhere in the portal. */
-export function useServicePath(): (service: ServiceRef) => string {
-  const entityPath = useRouteRef(entityRouteRef);
+/** The path of a service's Delivery tab, where the portal has entity pages. */
+export function useServicePath(): (service: ServiceRef) => string | undefined {
+  const entityPath = useRouteRef(catalogEntityRouteRef);
   return useCallback(
     service => {
       const { kind, namespace, name } = parseEntityRef(service);
-      return `${entityPath({
-        kind: kind.toLowerCase(),
-        namespace,
-        name,
-      })}/delivery`;
+      return (
+        entityPath &&
+        `${entityPath({ kind: kind.toLowerCase(), namespace, name })}/delivery`
+      );
     },
     [entityPath],
   );

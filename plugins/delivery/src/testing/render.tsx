@@ -1,10 +1,7 @@
 import { ReactNode } from 'react';
 import { Entity } from '@backstage/catalog-model';
 import { configApiRef } from '@backstage/core-plugin-api';
-import {
-  EntityProvider,
-  entityRouteRef,
-} from '@backstage/plugin-catalog-react';
+import { EntityProvider } from '@backstage/plugin-catalog-react';
 import {
   TestApiProvider,
   mockApis,
@@ -14,6 +11,7 @@ import axe from 'axe-core';
 import { Route, Routes } from 'react-router-dom';
 import { deliveryApiRef, deliveryEventsApiRef } from '../api';
 import { createDeliveryEvents } from '../events';
+import { catalogEntityRouteRef } from '../routes';
 import { FakeDeliveryApi } from './FakeDeliveryApi';
 
 export const ENTITY: Entity = {
@@ -56,7 +54,7 @@ export async function renderForEntity(
     </TestApiProvider>,
     {
       routeEntries: [`/delivery${path}`],
-      mountedRoutes: { '/catalog/:namespace/:kind/:name': entityRouteRef },
+      mountedRoutes: { '/catalog/:namespace/:kind/:name': catalogEntityRouteRef },
     },
   );
 }

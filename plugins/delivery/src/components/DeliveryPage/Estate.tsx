@@ -1,5 +1,4 @@
 import { useState } from 'react';
-import { Link } from '@backstage/core-components';
 import { useApi } from '@backstage/core-plugin-api';
 import Typography from '@material-ui/core/Typography';
 import {
@@ -8,7 +7,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { deliveryApiRef } from '../../api';
 import { DASH, mainDigest, shortSha } from '../../format';
-import { usePages, useServicePath } from '../../hooks';
+import { usePages } from '../../hooks';
 import { activeDeployment, targetId } from '../../model';
 import { deploymentTone, healthTone } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
@@ -17,6 +16,7 @@ import { DigestText } from '../DigestText';
 import { Pager } from '../Pager';
 import { Empty, PartState } from '../PartState';
 import { RelativeTime } from '../RelativeTime';
+import { ServiceLink } from '../ServiceLink';
 import { ToneWord } from '../Tone';
 import { EstateFilter, EstateFilters } from './EstateFilters';
 import { ServiceName } from './ServiceName';
@@ -63,7 +63,6 @@ export function Estate() {
 
 function EstateTable(props: { targets: TargetView[] }) {
   const t = useDeliveryTranslation();
-  const servicePath = useServicePath();
   return (
     <DataTable<TargetView>
       caption={t('page.estateCaption')}
@@ -73,9 +72,9 @@ function EstateTable(props: { targets: TargetView[] }) {
         {
           title: t('common.service'),
           render: row => (
-            <Link to={servicePath(row.service)}>
+            <ServiceLink service={row.service}>
               <ServiceName service={row.service} />
-            </Link>
+            </ServiceLink>
           ),
         },
         {
@@ -108,16 +107,12 @@ function EstateTable(props: { targets: TargetView[] }) {
           render: row => {
             const shown = activeDeployment(row) ?? row.last;
             return shown ? (
-              <Link
-                to={`${servicePath(
-                  row.service,
-                )}/deployments/${encodeURIComponent(shown.id)}`}
-              >
+              <ServiceLink service={row.service} deploymentId={shown.id}>
                 <ToneWord tone={deploymentTone(shown)}>
                   {shown.releaseVersion}:{' '}
                   {t(`words.deployment.${shown.status}`)}
                 </ToneWord>
-              </Link>
+              </ServiceLink>
             ) : (
               DASH
             );

@@ -1,14 +1,13 @@
-import { Link } from '@backstage/core-components';
 import Typography from '@material-ui/core/Typography';
 import { deliveryTargetReadPermission } from '@slipway/backstage-plugin-delivery-common';
 import { DASH } from '../../format';
-import { useServicePath } from '../../hooks';
 import { Tone } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { DataTable } from '../DataTable';
 import { LiveRegion } from '../LiveRegion';
 import { PartState } from '../PartState';
 import { RelativeTime } from '../RelativeTime';
+import { ServiceLink } from '../ServiceLink';
 import { ServiceName } from './ServiceName';
 import { ToneWord } from '../Tone';
 import { InboxItem, InboxKind } from './inbox';
@@ -26,17 +25,7 @@ const TONES: Record<InboxKind, Tone> = {
 /** What needs somebody today. */
 export function Inbox() {
   const t = useDeliveryTranslation();
-  const servicePath = useServicePath();
   const inbox = useInbox();
-  const linkOf = (item: InboxItem) => {
-    const base = servicePath(item.service);
-    if (item.deploymentId) {
-      return `${base}/deployments/${encodeURIComponent(item.deploymentId)}`;
-    }
-    return item.releaseId
-      ? `${base}/releases/${encodeURIComponent(item.releaseId)}`
-      : base;
-  };
   return (
     <section>
       <Typography variant="h5" component="h2">
@@ -75,10 +64,14 @@ export function Inbox() {
                   {
                     title: t('common.service'),
                     render: row => (
-                      <Link to={linkOf(row)}>
+                      <ServiceLink
+                        service={row.service}
+                        deploymentId={row.deploymentId}
+                        releaseId={row.releaseId}
+                      >
                         <ServiceName service={row.service} />
                         {row.environment && ` · ${row.environment}`}
-                      </Link>
+                      </ServiceLink>
                     ),
                   },
                   {

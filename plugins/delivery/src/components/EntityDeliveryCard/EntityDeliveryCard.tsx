@@ -1,4 +1,4 @@
-import { InfoCard, Link } from '@backstage/core-components';
+import { InfoCard } from '@backstage/core-components';
 import { useEntity } from '@backstage/plugin-catalog-react';
 import Typography from '@material-ui/core/Typography';
 import { Theme, makeStyles } from '@material-ui/core/styles';
@@ -16,6 +16,7 @@ import { useDeliveryTranslation } from '../../translation';
 import { useOverview } from '../DeliveryTab';
 import { PartState } from '../PartState';
 import { RelativeTime } from '../RelativeTime';
+import { ServiceLink } from '../ServiceLink';
 import { ToneWord } from '../Tone';
 
 const useStyles = makeStyles((theme: Theme) => ({
@@ -40,11 +41,11 @@ export function EntityDeliveryCard() {
   const { entity } = useEntity();
   const service = serviceRefOf(entity);
   const t = useDeliveryTranslation();
-  const servicePath = useServicePath();
+  const link = useServicePath()(service);
   return (
     <InfoCard
       title={t('pipeline.card.title')}
-      deepLink={{ title: t('pipeline.card.open'), link: servicePath(service) }}
+      deepLink={link ? { title: t('pipeline.card.open'), link } : undefined}
     >
       <CardBody service={service} />
     </InfoCard>
@@ -92,10 +93,8 @@ function CardTarget(props: { target: TargetView }) {
   const { target } = props;
   const t = useDeliveryTranslation();
   const classes = useStyles();
-  const servicePath = useServicePath();
   const active = activeDeployment(target);
   const shown = active ?? target.last;
-  const link = `${servicePath(target.service)}/deployments`;
   return (
     <>
       <div className={classes.head}>
@@ -126,9 +125,9 @@ function CardTarget(props: { target: TargetView }) {
           <ToneWord tone={deploymentTone(shown)}>
             {shown.releaseVersion}: {t(`words.deployment.${shown.status}`)}
           </ToneWord>{' '}
-          <Link to={`${link}/${encodeURIComponent(shown.id)}`}>
+          <ServiceLink service={target.service} deploymentId={shown.id}>
             {active ? t('pipeline.box.openDeployment') : t('pipeline.box.why')}
-          </Link>
+          </ServiceLink>
         </Typography>
       )}
       {target.hold && (
