@@ -8,6 +8,6 @@ exports.answer = {
     setTimeout(() => {
       console.error('receipt cache: limit of 4096 entries exceeded, giving up');
       process.exit(1);
-    }, 6000);
+    }, 12_000);
   },
 };
