@@ -34,7 +34,16 @@ class TreeWriter {
       );
     }
     const { gitdir, cache } = this.repository;
-    const { tree } = await git.readTree({ fs, gitdir, oid, cache });
+    const { tree } = await git
+      .readTree({ fs, gitdir, oid, cache })
+      .catch((error: unknown) => {
+        if (error instanceof git.Errors.UnsafeFilepathError) {
+          throw new InputError(
+            `The repository has a name that is not written: ${error.message}`,
+          );
+        }
+        throw error;
+      });
     for (const entry of tree) {
       this.signal.throwIfAborted();
       this.checkName(entry, path);

@@ -83,7 +83,7 @@ function detachableBody(entry: EntryStream): Readable {
       callback(error);
     },
   });
-  entry.on('data', (chunk: Buffer) => {
+  entry.on('data', chunk => {
     if (!body.destroyed && !body.push(chunk)) {
       entry.pause();
     }

@@ -151,10 +151,9 @@ export class OciLayout {
     });
     const sources: Array<Readable | Transform> =
       source instanceof Readable ? [source] : [...source];
-    const stages: Transform[] = [meter];
-    if (options.expected) {
-      stages.push(createVerifier(options.expected, 'The stream to write'));
-    }
+    const stages: Transform[] = options.expected
+      ? [createVerifier(options.expected, 'The stream to write'), meter]
+      : [meter];
     try {
       await pipeline([...sources, ...stages, createWriteStream(temporary)], {
         signal: options.signal,
