@@ -32,10 +32,21 @@ export async function signIn(browser, options = {}) {
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   await page.goto(FRONTEND);
-  const enter = page.getByRole('button', { name: 'Enter' });
-  await enter.or(page.getByRole('link', { name: 'Delivery' }).first()).first().waitFor();
-  if (await enter.isVisible()) await enter.click();
+  await page.getByRole('button', { name: 'Enter' }).click();
+  await page.getByRole('link', { name: 'Home' }).waitFor();
   return page;
+}
+
+/** Goes to a path of the portal; a page that was loaded anew asks to enter again. */
+export async function open(page, path) {
+  await page.goto(`${FRONTEND}${path}`);
+  const enter = page.getByRole('button', { name: 'Enter' });
+  const home = page.getByRole('link', { name: 'Home' });
+  await enter.or(home).first().waitFor();
+  if (await enter.isVisible()) {
+    await enter.click();
+    await home.waitFor();
+  }
 }
 
 export async function screenshot(page, name, options = {}) {

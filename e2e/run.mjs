@@ -1,0 +1,19 @@
+// Runs the end-to-end suite: the portal is started by the README's command,
+// and used in a real browser. Needs Chromium and free ports 3000 and 7007.
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const files = fs
+  .readdirSync(here)
+  .filter(file => file.endsWith('.test.mjs'))
+  .sort()
+  .map(file => path.join(here, file));
+const child = spawn(
+  process.execPath,
+  ['--test', '--test-concurrency=1', '--test-reporter=spec', ...process.argv.slice(2), ...files],
+  { stdio: 'inherit' },
+);
+child.on('close', code => process.exit(code ?? 1));
