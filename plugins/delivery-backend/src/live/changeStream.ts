@@ -33,8 +33,11 @@ export interface ChangeStreamOptions {
 interface Viewer {
   buffer: BufferedSubscription;
   services?: ReadonlySet<string>;
-  /** Feed cursors it caught up with; the reader must not bring them again. */
-  caughtUp?: Set<string>;
+  /**
+   * Set while it catches up: what the reader brings meanwhile waits here, so
+   * that ids never run ahead of what was handed out.
+   */
+  held?: PendingEvent[];
 }
 
 /** Merges the change feed and the live instances into one stream. */
@@ -53,15 +56,38 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
     return { cursor, live: live.position() };
   }
 
-  function deliver(viewer: Viewer, item: PendingEvent, cursor?: string) {
+  function resetViewer(viewer: Viewer) {
+    viewer.held = viewer.held && [];
+    viewer.buffer.reset(position(head ?? ''));
+  }
+
+  function deliver(viewer: Viewer, item: PendingEvent) {
     const { service } = item.event;
     if (viewer.services && !(service && viewer.services.has(service))) {
-      return;
-    }
-    if (cursor !== undefined && viewer.caughtUp?.has(cursor)) {
+      if (item.cursor !== undefined) {
+        viewer.buffer.pass(item.cursor);
+      }
       return;
     }
     viewer.buffer.push(item);
+    if (viewer.buffer.isOverfull()) {
+      resetViewer(viewer);
+    }
+  }
+
+  /** From the reader or the watch, to everybody. */
+  function broadcast(item: PendingEvent) {
+    for (const viewer of viewers) {
+      if (!viewer.held) {
+        deliver(viewer, item);
+      } else if (item.cursor !== undefined) {
+        // Live changes are left out: the snapshot that follows has them.
+        viewer.held.push(item);
+        if (viewer.held.length > MAX_CATCH_UP) {
+          resetViewer(viewer);
+        }
+      }
+    }
   }
 
   /** Reads to the end of the feed; one at a time, again if news came meanwhile. */
@@ -79,15 +105,10 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
           const result = await store.feed.read(head, READ_LIMIT);
           head = result.cursor;
           if (result.reset) {
-            for (const viewer of viewers) {
-              viewer.buffer.reset(position(head));
-            }
+            viewers.forEach(resetViewer);
           }
           for (const entry of result.entries) {
-            const item = toPending(entry, position(entry.cursor));
-            for (const viewer of viewers) {
-              deliver(viewer, item, entry.cursor);
-            }
+            broadcast(toPending(entry));
           }
           more = result.entries.length > 0;
         }
@@ -115,23 +136,25 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
 
   async function catchUp(viewer: Viewer, from: string) {
     const seen = new Set<string>();
-    viewer.caughtUp = seen;
     let cursor = from;
     for (;;) {
       const result = await store.feed.read(cursor, READ_LIMIT);
       cursor = result.cursor;
       if (result.reset || seen.size > MAX_CATCH_UP) {
-        viewer.buffer.reset(position(cursor));
-        return;
+        resetViewer(viewer);
+        break;
       }
       if (result.entries.length === 0) {
-        return;
+        break;
       }
       for (const entry of result.entries) {
-        if (!seen.has(entry.cursor)) {
-          deliver(viewer, toPending(entry, position(entry.cursor)));
-          seen.add(entry.cursor);
-        }
+        deliver(viewer, toPending(entry));
+        seen.add(entry.cursor);
+      }
+    }
+    for (const item of viewer.held ?? []) {
+      if (item.cursor === undefined || !seen.has(item.cursor)) {
+        deliver(viewer, item);
       }
     }
   }
@@ -139,15 +162,28 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
   function snapshot(viewer: Viewer, after: number) {
     const changes = live.changedSince(after);
     if (!viewer.services && changes.length > MAX_UNFILTERED_SNAPSHOT) {
-      viewer.buffer.reset(position(head ?? ''));
+      resetViewer(viewer);
       return;
     }
     for (const change of changes) {
-      deliver(
-        viewer,
-        toLivePending(change, head ?? '', live.position().process),
-      );
+      deliver(viewer, toLivePending(change));
     }
+  }
+
+  /** Where a viewer stands before it was handed anything. */
+  function startOf(
+    resume: EventPosition | undefined,
+    cursor: string,
+    wantsSnapshot: boolean,
+  ): EventPosition {
+    const { process, sequence } = live.position();
+    if (resume?.live.process === process) {
+      return resume;
+    }
+    return {
+      cursor: resume?.cursor ?? cursor,
+      live: { process, sequence: wantsSnapshot ? 0 : sequence },
+    };
   }
 
   async function ready(): Promise<string> {
@@ -166,15 +202,9 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
   return {
     start(signal: AbortSignal) {
       stopped = signal;
-      const stopListening = live.onChange(change => {
-        if (viewers.size > 0) {
-          const { process } = live.position();
-          const item = toLivePending(change, head ?? '', process);
-          for (const viewer of viewers) {
-            deliver(viewer, item);
-          }
-        }
-      });
+      const stopListening = live.onChange(change =>
+        broadcast(toLivePending(change)),
+      );
       // Listen before the first read, so that nothing falls in between.
       store.feed.subscribe(() => {
         // follow() reports its own faults and tries again.
@@ -203,26 +233,28 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
       const cursor = await ready();
       const resume =
         lastEventId === undefined ? undefined : parseEventId(lastEventId);
+      const foreign = lastEventId !== undefined && !resume;
+      const wantsSnapshot = services !== undefined || resume !== undefined;
+      const start = startOf(resume, cursor, wantsSnapshot);
       const viewer: Viewer = {
         buffer: new BufferedSubscription({
-          position: resume ?? position(cursor),
+          position: start,
           maxPending,
           onClose: () => viewers.delete(viewer),
         }),
-        services: services ? new Set(services) : undefined,
+        services: services && new Set(services),
+        held: [],
       };
       viewers.add(viewer);
       try {
-        if (lastEventId !== undefined && !resume) {
-          viewer.buffer.reset(position(cursor));
+        if (foreign) {
+          resetViewer(viewer);
         } else if (resume) {
           await catchUp(viewer, resume.cursor);
         }
-        const sameProcess = resume?.live.process === live.position().process;
-        if (sameProcess) {
-          snapshot(viewer, resume?.live.sequence ?? 0);
-        } else if (services || resume) {
-          snapshot(viewer, 0);
+        viewer.held = undefined;
+        if (wantsSnapshot) {
+          snapshot(viewer, start.live.sequence);
         }
       } catch (error) {
         viewer.buffer.close();
@@ -235,7 +267,7 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
   };
 }
 
-function toPending(entry: FeedEntry, position: EventPosition): PendingEvent {
+function toPending(entry: FeedEntry): PendingEvent {
   return {
     key: `${entry.kind}:${entry.subject}`,
     event: {
@@ -244,15 +276,11 @@ function toPending(entry: FeedEntry, position: EventPosition): PendingEvent {
       service: entry.service,
       version: entry.version,
     },
-    position,
+    cursor: entry.cursor,
   };
 }
 
-function toLivePending(
-  change: LiveChange,
-  cursor: string,
-  process: string,
-): PendingEvent {
+function toLivePending(change: LiveChange): PendingEvent {
   const subject = stringifyTarget(change.target);
   return {
     key: `instances:${subject}`,
@@ -262,6 +290,6 @@ function toLivePending(
       service: change.target.service,
       instances: change.state,
     },
-    position: { cursor, live: { process, sequence: change.sequence } },
+    sequence: change.sequence,
   };
 }

@@ -2,12 +2,16 @@ import { ChangeEvent } from '@slipway/backstage-plugin-delivery-common';
 import { EventPosition, formatEventId } from './eventId';
 import { ChangeSubscription } from './types';
 
-/** An event before it has an id: the id says where the stream stood. */
+/**
+ * An event before it has an id. It moves one half of the viewer's position on:
+ * a change of the feed has a cursor, a change of instances a sequence number.
+ */
 export interface PendingEvent {
   /** Events with the same key are one piece of news: the latest one wins. */
   key: string;
   event: Omit<ChangeEvent, 'id'>;
-  position: EventPosition;
+  cursor?: string;
+  sequence?: number;
 }
 
 /** Handed out at once; more wait for the next call. */
@@ -18,6 +22,9 @@ const BATCH = 200;
  * read costs at most `maxPending` events: beyond that all are dropped and it
  * is told to fetch everything again. News about the same thing are joined, so
  * a slow viewer of a busy target still gets the latest state.
+ *
+ * An event's id says what has been handed out up to and with it, and nothing
+ * that still waits here: whoever resumes from it misses nothing.
  */
 export class BufferedSubscription implements ChangeSubscription {
   readonly #pending = new Map<string, PendingEvent>();
@@ -44,11 +51,19 @@ export class BufferedSubscription implements ChangeSubscription {
     }
     this.#pending.delete(item.key);
     this.#pending.set(item.key, item);
-    if (this.#pending.size > this.#maxPending) {
-      this.reset(item.position);
-      return;
-    }
     this.#wake?.();
+  }
+
+  /** More waits than a viewer may cost: the owner resets it. */
+  isOverfull(): boolean {
+    return this.#pending.size > this.#maxPending;
+  }
+
+  /** The feed went by something that is not for this viewer. */
+  pass(cursor: string) {
+    if (!this.#hasNews()) {
+      this.#position = { ...this.#position, cursor };
+    }
   }
 
   /** Drops what waits: the viewer must fetch everything it shows again. */
@@ -80,8 +95,8 @@ export class BufferedSubscription implements ChangeSubscription {
         break;
       }
       this.#pending.delete(key);
-      this.#position = item.position;
-      events.push({ id: formatEventId(item.position), ...item.event });
+      this.#position = moved(this.#position, item);
+      events.push({ id: formatEventId(this.#position), ...item.event });
     }
     return events;
   }
@@ -116,4 +131,14 @@ export class BufferedSubscription implements ChangeSubscription {
       this.#wake = done;
     });
   }
+}
+
+function moved(position: EventPosition, item: PendingEvent): EventPosition {
+  return {
+    cursor: item.cursor ?? position.cursor,
+    live: {
+      process: position.live.process,
+      sequence: item.sequence ?? position.live.sequence,
+    },
+  };
 }
