@@ -170,6 +170,17 @@ describe.each(situations)(
         /deployments_(target|open)_idx/,
       ],
       [
+        'estate: open and last deployments of a page of targets',
+        s =>
+          s.deployments.ofTargets(
+            Array.from({ length: 17 }, (_, n) => ({
+              service: `component:default/service-${n + 1}`,
+              environment: 'staging',
+            })),
+          ),
+        /deployments_open_idx.*deployments_target_idx|deployments_target_idx.*deployments_open_idx/,
+      ],
+      [
         'overview: releases of a service, newest first',
         s => s.releases.list({ ...page, service: SHOP }),
         /releases_service_idx/,

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { NotFoundError } from '@backstage/errors';
 import { TestDatabases } from '@backstage/backend-test-utils';
-import { Measurement } from '@slipway/backstage-plugin-delivery-common';
+import {
+  Measurement,
+  stringifyTarget,
+} from '@slipway/backstage-plugin-delivery-common';
 import { Plan } from '@slipway/backstage-plugin-delivery-node';
 import {
   ALICE,
@@ -155,13 +158,30 @@ describe.each(databases.eachSupportedId())('records on %s', databaseId => {
     expect(new Set(made.map(deployment => deployment.id)).size).toBe(1);
     const first = made[0];
     const second = await store.deployments.create(deploymentRow());
-    await store.deployments.create(deploymentRow(PRODUCTION));
+    const production = await store.deployments.create(
+      deploymentRow(PRODUCTION),
+    );
 
     await expect(store.deployments.open(STAGING)).resolves.toEqual([
       first,
       second,
     ]);
     await expect(store.deployments.last(STAGING)).resolves.toEqual(second);
+
+    const never = { service: 'component:default/never', environment: 'x' };
+    const found = await store.deployments.ofTargets([
+      STAGING,
+      PRODUCTION,
+      never,
+    ]);
+    expect(Object.fromEntries(found)).toEqual({
+      [STAGING_ID]: { open: [first, second], last: second },
+      [stringifyTarget(PRODUCTION)]: {
+        open: [production],
+        last: production,
+      },
+      [stringifyTarget(never)]: { open: [] },
+    });
 
     const lease = await claimNow(store, 'target', STAGING_ID);
     const saved = await store.transaction(tx =>
