@@ -20,11 +20,21 @@ function segment(name: string): string {
   return name;
 }
 
+/** Errors of the file system, of whatever realm. */
+function hasCode(error: unknown, codes: string[]): boolean {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    codes.includes(String(error.code))
+  );
+}
+
 async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (hasCode(error, ['ENOENT'])) {
       return false;
     }
     throw error;
@@ -93,11 +103,7 @@ export async function insideWorkspace(
   try {
     real = await realpath(join(base, path));
   } catch (error) {
-    if (
-      error instanceof Error &&
-      'code' in error &&
-      ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(String(error.code))
-    ) {
+    if (hasCode(error, ['ENOENT', 'ENOTDIR', 'ELOOP'])) {
       throw missing();
     }
     throw error;

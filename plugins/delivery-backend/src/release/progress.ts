@@ -88,7 +88,7 @@ export function begin(
   };
 }
 
-/** The stage is done; tries of it are forgotten. */
+/** The stage is done, and its tries are forgotten. */
 export function complete(
   row: ReleaseRow,
   stage: StageName,
@@ -100,8 +100,12 @@ export function complete(
     finishedAtMs: nowMs,
     facts: result.facts,
   });
-  const { retry: _retry, ...checkpoint } = readCheckpoint(done);
-  return withCheckpoint(done, checkpoint);
+  const { retry, ...checkpoint } = readCheckpoint(done);
+  // Tries of a later stage count on: it may be what made us begin again.
+  return withCheckpoint(done, {
+    ...checkpoint,
+    ...(retry && retry.stage !== stage && { retry }),
+  });
 }
 
 /** The end of a release, at a stage or after all of them. */

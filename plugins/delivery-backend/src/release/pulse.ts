@@ -75,6 +75,7 @@ export async function startPulse(options: {
     timer = setTimeout(() => {
       void beat().then(schedule);
     }, Math.min(commandPollMs, leaseMs / 3));
+    timer.unref();
   }
 
   const onParent = () => controller.abort(parent.reason);

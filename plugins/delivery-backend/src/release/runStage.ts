@@ -47,6 +47,8 @@ export async function runStage(
       ),
     );
   }, limitMs);
+  // A process that ends need not wait for a limit.
+  timer.unref();
   const { signal } = controller;
   try {
     return await untilAborted(stage.run({ ...context, signal }), signal);

@@ -53,6 +53,9 @@ import { applyCommands } from './verbs';
  * is tried again after a while, then a person is asked (errored).
  */
 
+/** Caches that vanish so often are no accident; then the stage says so itself. */
+const MAX_ATTEMPTS = 20;
+
 /** What a tick ends with: when to look again, if at all. */
 type End = { wakeAtMs?: number };
 
@@ -71,8 +74,13 @@ export function createReleaseRunner(
   let swept: Promise<void> | undefined;
 
   async function redactor() {
-    const credentials = await access?.credentials?.();
-    return createRedactor(credentials ? [credentials.password] : []);
+    try {
+      const credentials = await access?.credentials?.();
+      return createRedactor(credentials ? [credentials.password] : []);
+    } catch (error) {
+      logger.warn(`Could not read the registry's credentials: ${error}`);
+      return createRedactor();
+    }
   }
 
   /** Folders of releases that ended while nobody was there to clean up. */
@@ -204,7 +212,10 @@ export function createReleaseRunner(
   ): Promise<ReleaseRow | End> {
     const checkpoint = readCheckpoint(row);
     const folders = attemptFolders(workDirectory, row.id, checkpoint.attempt);
-    if (!(await hasCaches(stage, row, checkpoint, folders))) {
+    if (
+      checkpoint.attempt < MAX_ATTEMPTS &&
+      !(await hasCaches(stage, row, checkpoint, folders))
+    ) {
       logger.info(
         `Release ${row.id}: the caches of attempt ${checkpoint.attempt} are not here; it starts again from the fetch`,
       );

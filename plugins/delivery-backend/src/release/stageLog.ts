@@ -61,7 +61,7 @@ export function createStageLog(options: {
     if (waiting.length >= FLUSH_AT_LINES) {
       void flush();
     } else {
-      timer ??= setTimeout(() => void flush(), FLUSH_AFTER_MS);
+      timer ??= setTimeout(() => void flush(), FLUSH_AFTER_MS).unref();
     }
   }
 

@@ -4,13 +4,14 @@ import {
   DefinitionModel,
   DefinitionProblem,
 } from '@slipway/backstage-plugin-delivery-common';
+import { plainRenderer } from '@slipway/backstage-plugin-delivery-node';
 import {
   describeProblem,
   effectivePolicy,
   parseDefinition,
   ParsedDefinition,
 } from '../../definition';
-import { collectBundle, encodeBundle } from '../bundle';
+import { Bundle, collectBundle, encodeBundle } from '../bundle';
 import { insideWorkspace } from '../folders';
 import { StageFailure } from '../stageErrors';
 import { Stage, StageContext } from '../types';
@@ -132,6 +133,32 @@ function failure(problems: DefinitionProblem[]): StageFailure {
   );
 }
 
+/**
+ * Manifests that nothing has to be known for to render are rendered once now:
+ * an error in them is the commit's, and is told before anything is built.
+ */
+async function tryManifests(
+  { release, signal }: StageContext,
+  model: DefinitionModel,
+  bundle: Bundle,
+) {
+  const images = Object.fromEntries(
+    model.images.map(({ name, repository }) => [name, repository]),
+  );
+  for (const { ref, manifests } of model.environments) {
+    if (manifests.renderer === plainRenderer.id) {
+      await plainRenderer.render({
+        target: { service: release.service, environment: ref },
+        releaseId: release.id,
+        bundle,
+        path: manifests.path,
+        images,
+        signal,
+      });
+    }
+  }
+}
+
 async function ensureTargets(
   { release, environments, store }: StageContext,
   model: DefinitionModel,
@@ -180,6 +207,7 @@ export const definitionStage: Stage = {
     }
     const paths = model.environments.map(({ manifests }) => manifests.path);
     const bundle = await collectBundle(root, [...new Set(paths)], signal);
+    await tryManifests(context, model, bundle);
     const bundleBlob = await store.blobs.put(encodeBundle(bundle));
     await ensureTargets(context, model);
     log(
