@@ -73,7 +73,8 @@ export function collectReadings(question: {
       lastError = outcome.message;
     } else {
       const settled =
-        (asked.get(fromMs) ?? 0) > REASKS || nowMs >= run.deadlineMs;
+        (asked.get(fromMs) ?? 0) > REASKS ||
+        (run.placement === 'step' && nowMs >= run.deadlineMs);
       noData.total += 1;
       noData[settled ? 'settled' : 'open'] += 1;
       noData.detail = outcome.detail ?? noData.detail;

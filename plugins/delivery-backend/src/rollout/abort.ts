@@ -61,8 +61,12 @@ export function startAbort(
     sinceMs: draft.nowMs,
     deadlineMs: draft.nowMs + rollout.progressDeadlineWindowMs,
   };
-  const replicas = rollout.goal?.replicas ?? 0;
-  rollout.goal = { replicas, percent: 0 };
+  const { replicas = 0, stableReplicas } = rollout.goal ?? {};
+  rollout.goal = {
+    replicas,
+    percent: 0,
+    ...(stableReplicas === undefined ? {} : { stableAtMost: stableReplicas }),
+  };
   note(draft, 'rollback-started', `Going back: ${reason.message}`, {
     level: outcome === 'rolled-back' ? 'error' : 'warning',
     reason,

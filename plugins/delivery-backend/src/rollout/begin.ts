@@ -56,6 +56,7 @@ export function begin(draft: Draft, request: RolloutRequest): void {
       // Instances of it that run already go on running.
       replicas: same ? 0 : desiredReplicas(draft, candidate.generation),
       percent: 0,
+      ...stableAtMost(superseded),
     },
     startedAtMs: nowMs,
     progressDeadlineWindowMs: request.progressDeadlineMs,
@@ -72,6 +73,15 @@ export function begin(draft: Draft, request: RolloutRequest): void {
   if (shortcut && stable && !same) {
     note(draft, 'steps-skipped', shortcut.message, { reason: shortcut });
   }
+}
+
+/** How far the superseded rollout has taken stable down. */
+function stableAtMost(superseded: RolloutState | undefined): {
+  stableAtMost?: number;
+} {
+  const { stableReplicas, stableAtMost: before } = superseded?.goal ?? {};
+  const most = stableReplicas ?? before;
+  return most === undefined ? {} : { stableAtMost: most };
 }
 
 /** Ends the active rollout in favour of the request; its candidate loses its traffic first. */

@@ -70,7 +70,10 @@ export function allocateShares(
   const candidateWant = candidate ? wantOf(candidate, draft, usable) : 0;
 
   if (stable) {
-    const ready = usable(stable.generation);
+    const ready = Math.min(
+      usable(stable.generation),
+      rollout?.goal?.stableAtMost ?? Infinity,
+    );
     claims.push({
       generation: stable.generation,
       ready,

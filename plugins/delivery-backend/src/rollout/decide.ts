@@ -1,6 +1,7 @@
+import { Desired } from '@slipway/backstage-plugin-delivery-common';
 import { begin } from './begin';
 import { answerCommands } from './commands';
-import { arrangeDesired } from './desired';
+import { arrangeDesired, forgetDetours } from './desired';
 import { drain } from './drain';
 import {
   activeRollout,
@@ -15,7 +16,7 @@ import { advance } from './interpreter';
 import { DecideInput, DecideOutput } from './types';
 import { heedKnown, heedUnknown } from './unknown';
 import { heedVerdicts } from './verdicts';
-import { viewWorld } from './worldView';
+import { viewWorld, WorldView } from './worldView';
 
 /*
  * The functional core. Level-triggered: each decision looks at the record and
@@ -70,6 +71,9 @@ function run(draft: Draft): void {
     drain(draft);
     const rollout = activeRollout(draft);
     if (rollout && draft.view) {
+      if (isReflected(draft)) {
+        delete rollout.goal?.stableAtMost;
+      }
       guardCandidate(draft, rollout, draft.view);
       heedVerdicts(draft, rollout);
     }
@@ -85,10 +89,14 @@ function run(draft: Draft): void {
 
 function close(draft: Draft): DecideOutput {
   const { record, nowMs, view } = draft;
+  forgetDetours(draft);
   if (draft.moved) {
     wakeAt(draft, nowMs + AFTER_WRITE_MS);
   } else if (view && !isReflected(draft)) {
     wakeAt(draft, nowMs + NOT_SEEN_YET_MS);
+  } else if (view && isTrafficAdrift(record.desired, view)) {
+    // The shell writes the same again; look whether that helped.
+    wakeAt(draft, nowMs + LOOK_AGAIN_MS);
   }
   const { stable } = record;
   if (view && stable && view.ready(stable.generation) < stable.replicas) {
@@ -107,4 +115,11 @@ function close(draft: Draft): DecideOutput {
       ? { wakeAtMs: Math.max(nowMs, Math.min(...wakes)) }
       : {}),
   };
+}
+
+/** Somebody else changed the router after it had taken our shares. */
+function isTrafficAdrift({ shares }: Desired, view: WorldView): boolean {
+  return view
+    .served()
+    .some(served => !shares.some(({ generation }) => generation === served));
 }

@@ -52,6 +52,19 @@ export function arrangeDesired(draft: Draft): void {
   draft.moved = true;
 }
 
+/** One decision may change its mind; what comes back to what was is no change. */
+export function forgetDetours(draft: Draft): void {
+  const last = draft.input.record.desired;
+  const next = draft.record.desired;
+  const same =
+    fingerprint({ ...last, revision: 0 }) ===
+    fingerprint({ ...next, revision: 0 });
+  if (draft.moved && same) {
+    next.revision = last.revision;
+    draft.moved = false;
+  }
+}
+
 function wishes(draft: Draft): GenerationWish[] {
   const { stable, draining } = draft.record;
   const rollout = activeRollout(draft);

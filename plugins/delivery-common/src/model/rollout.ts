@@ -153,9 +153,16 @@ export interface RolloutState {
   /**
    * What the steps so far ask for. The desired state follows it as far as
    * ready capacity allows, and comes back to it when capacity does.
-   * `stableReplicas` is set while stable is being replaced batch by batch.
+   * `stableReplicas` is set while stable is being replaced batch by batch;
+   * `stableAtMost` after that was broken off, until the world has seen it: an
+   * older observation may count instances that are being taken away.
    */
-  goal?: { replicas: number; percent: number; stableReplicas?: number };
+  goal?: {
+    replicas: number;
+    percent: number;
+    stableReplicas?: number;
+    stableAtMost?: number;
+  };
   /** Index in `steps` from which the background analysis runs. */
   backgroundFromIndex?: number;
   startedAtMs: number;

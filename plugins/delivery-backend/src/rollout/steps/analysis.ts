@@ -25,7 +25,7 @@ export const analysis: StepRunner<'analysis'> = {
     if (!run) {
       // A person asked to measure again.
       analysis.enter(context);
-      return 'held';
+      return 'moved';
     }
     const judged = draft.input.verdicts[run.id];
     if (run.status === 'running' && judged?.verdict) {

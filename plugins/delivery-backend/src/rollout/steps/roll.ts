@@ -30,8 +30,15 @@ export const roll: StepRunner<'roll'> = {
     const next = nextBatch(context);
     const allNew = view.ready(generation) >= replicas;
     const stableServes = view.accepted(stable.generation) > 0;
-    if (next.stable === 0 && (goal.stableReplicas ?? 0) > 0 && stableServes) {
-      // Traffic first, then the instances.
+    const someNew = view.ready(generation) > 0;
+    if (
+      next.stable === 0 &&
+      (goal.stableReplicas ?? 0) > 0 &&
+      stableServes &&
+      someNew
+    ) {
+      // Traffic first, then the instances. (Without surge and with one replica
+      // there is nothing yet to take it: the definition wants it so.)
       if (goal.percent < 100) {
         goal.percent = 100;
         goal.replicas = next.candidate;

@@ -87,21 +87,26 @@ export class SimulatedWorld {
     this.behaviours.set(generation, behaviour);
   }
 
-  /** Our shell writes the desired state. Older writes that are not taken yet are dropped. */
+  /**
+   * Our shell writes the desired state, also one that was written before (that
+   * is how drift is repaired). A revision older than one that was seen is
+   * refused.
+   */
   apply(desired: Desired, nowMs: number): void {
     this.settle(nowMs);
-    if (desired.revision > this.newestWorkloadWrite()) {
+    if (desired.revision >= this.newestWorkloadWrite()) {
       this.workloadWrites.push({
         desired,
         atMs: nowMs + this.options.workloadLagMs,
       });
     }
-    if (desired.revision > this.newestTrafficWrite()) {
+    if (desired.revision >= this.newestTrafficWrite()) {
       this.trafficWrites.push({
         desired,
         atMs: nowMs + this.options.routerLagMs,
       });
     }
+    this.settle(nowMs);
   }
 
   /** Kills ready instances; they come back after a while. */
