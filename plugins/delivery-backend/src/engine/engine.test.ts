@@ -9,12 +9,6 @@ import {
   ROLLING,
 } from './testing/rows';
 
-jest.mock('./rooms', () => ({
-  defaultRooms: {
-    ...jest.requireActual('../rollout'),
-    ...jest.requireActual('../analysis'),
-  },
-}));
 jest.setTimeout(60_000);
 
 const service = 'component:default/checkout';

@@ -61,6 +61,24 @@ export class FakeWorld {
     private readonly defaults: { readyAfterMs: number } = { readyAfterMs: 200 },
   ) {}
 
+  /** The same world at this moment, going its own way from here. */
+  clone(now: () => number): FakeWorld {
+    const twin = new FakeWorld(now, this.defaults);
+    for (const [id, state] of this.targets) {
+      twin.targets.set(id, structuredClone(state));
+    }
+    twin.effects.push(...this.effects);
+    twin.violations.push(...this.violations);
+    twin.serial = this.serial;
+    for (const [key, behaviour] of this.behaviours) {
+      twin.behaviours.set(key, behaviour);
+    }
+    for (const [plan, release] of this.releaseOfPlan) {
+      twin.releaseOfPlan.set(plan, release);
+    }
+    return twin;
+  }
+
   target(target: TargetRef): FakeTarget {
     const id = stringifyTarget(target);
     let state = this.targets.get(id);

@@ -28,26 +28,68 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
+/** What is frozen of a fixture: where another process may go on from. */
+export interface Snapshot {
+  database: Buffer;
+  world: FakeWorld;
+  nowMs: number;
+}
+
+function inMemory(filename: string | Buffer): Knex.Config {
+  return {
+    client: 'better-sqlite3',
+    // The driver takes the bytes of a database in place of a name.
+    connection: { filename: filename as string },
+    useNullAsDefault: true,
+    pool: { min: 1, max: 1 },
+  };
+}
+
+/** Must not be called from within a transaction. */
+export async function takeSnapshot(fixture: Fixture): Promise<Snapshot> {
+  const connection = await fixture.knex.client.acquireConnection();
+  try {
+    return {
+      database: connection.serialize(),
+      world: fixture.world.clone(() => fixture.clock.nowMs),
+      nowMs: fixture.clock.nowMs,
+    };
+  } finally {
+    await fixture.knex.client.releaseConnection(connection);
+  }
+}
+
+/** A fixture of its own that begins where the snapshot was taken. */
+export async function fromSnapshot(
+  snapshot: Snapshot,
+  environments: EnvironmentConfig[],
+): Promise<Fixture> {
+  const clock = { nowMs: snapshot.nowMs };
+  return await createFixture({
+    environments,
+    clock,
+    world: snapshot.world.clone(() => clock.nowMs),
+    knex: knexFactory(inMemory(snapshot.database)),
+  });
+}
+
 export async function createFixture(
   options: {
     environments?: EnvironmentConfig[];
     knex?: Knex;
+    clock?: { nowMs: number };
+    world?: FakeWorld;
     readyAfterMs?: number;
   } = {},
 ): Promise<Fixture> {
-  const clock = { nowMs: 1_790_000_000_000 };
-  const knex =
-    options.knex ??
-    knexFactory({
-      client: 'better-sqlite3',
-      connection: ':memory:',
-      useNullAsDefault: true,
-      pool: { min: 1, max: 1 },
-    });
+  const clock = options.clock ?? { nowMs: 1_790_000_000_000 };
+  const knex = options.knex ?? knexFactory(inMemory(':memory:'));
   const store = await createTestStore(knex, { clock: () => clock.nowMs });
-  const world = new FakeWorld(() => clock.nowMs, {
-    readyAfterMs: options.readyAfterMs ?? 200,
-  });
+  const world =
+    options.world ??
+    new FakeWorld(() => clock.nowMs, {
+      readyAfterMs: options.readyAfterMs ?? 200,
+    });
   const environments = options.environments ?? [
     environmentConfig('production'),
   ];
