@@ -6,7 +6,8 @@ import { mockApis } from '@backstage/test-utils';
 import deliveryPlugin from './alpha';
 import { deliveryApiRef, deliveryEventsApiRef } from './api';
 import { createDeliveryEvents } from './events';
-import { ENTITY, FakeDeliveryApi } from './testing';
+import { ENTITY } from './__testUtils__';
+import { FakeDeliveryApi } from './testing';
 
 jest.setTimeout(60_000);
 

@@ -21,7 +21,8 @@ import {
   rootRouteRef,
 } from '.';
 import { createDeliveryEvents } from './events';
-import { ENTITY, FakeDeliveryApi } from './testing';
+import { ENTITY } from './__testUtils__';
+import { FakeDeliveryApi } from './testing';
 
 jest.setTimeout(60_000);
 

@@ -2,6 +2,30 @@ import { ChangeEvent } from '@slipway/backstage-plugin-delivery-common';
 import { BrowserStream, BrowserStreamOptions } from './BrowserStream';
 import { OpenStream, TabChannel, TabLocks, TabMessage } from './types';
 
+class FakeChannel implements TabChannel {
+  onmessage: TabChannel['onmessage'] = null;
+  readonly #peers: Set<FakeChannel>;
+
+  constructor(peers: Set<FakeChannel>) {
+    this.#peers = peers;
+  }
+
+  postMessage(message: TabMessage) {
+    for (const peer of this.#peers) {
+      if (peer !== this) {
+        queueMicrotask(() =>
+          peer.onmessage?.(new MessageEvent('message', { data: message })),
+        );
+      }
+    }
+  }
+
+  close() {
+    this.#peers.delete(this);
+    this.onmessage = null;
+  }
+}
+
 /** Channels and locks of one browser, shared by its tabs. */
 class Browser {
   readonly #channels = new Map<string, Set<FakeChannel>>();
@@ -37,30 +61,6 @@ class Browser {
       }
     },
   };
-}
-
-class FakeChannel implements TabChannel {
-  onmessage: TabChannel['onmessage'] = null;
-  readonly #peers: Set<FakeChannel>;
-
-  constructor(peers: Set<FakeChannel>) {
-    this.#peers = peers;
-  }
-
-  postMessage(message: TabMessage) {
-    for (const peer of this.#peers) {
-      if (peer !== this) {
-        queueMicrotask(() =>
-          peer.onmessage?.(new MessageEvent('message', { data: message })),
-        );
-      }
-    }
-  }
-
-  close() {
-    this.#peers.delete(this);
-    this.onmessage = null;
-  }
 }
 
 /** A backend whose streams a test opens, feeds and breaks. */
@@ -121,7 +121,7 @@ function tab(
     ...options,
   });
   const heard: string[] = [];
-  const leave = stream.subscribe(event => heard.push(event.id || event.kind));
+  const leave = stream.subscribe(({ id, kind }) => heard.push(id || kind));
   return { stream, heard, leave };
 }
 

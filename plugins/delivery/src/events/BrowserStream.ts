@@ -168,54 +168,56 @@ export class BrowserStream implements DeliveryEvents {
       this.#deliver(event);
       channel?.postMessage({ type: 'event', event });
     };
-    let failures = 0;
-    let attempts = 0;
+    const run = { failures: 0, attempts: 0 };
     while (!signal.aborted) {
-      const resumes = this.#lastEventId !== undefined;
-      // Between two streams without an id to resume from, anything may have changed.
-      const missed = attempts > 0 && !resumes;
-      attempts += 1;
-      const opened = () => {
-        if (signal.aborted) {
-          return;
-        }
-        failures = 0;
-        tell('live');
-      };
       try {
-        await this.#options.open(
-          {
-            lastEventId: this.#lastEventId,
-            onOpen: () => {
-              opened();
-              if (missed) {
-                pass({ id: '', kind: 'reset', subject: '' });
-              }
-            },
-          },
-          event => {
-            if (this.#status.state !== 'live') {
-              opened();
-            }
-            // A reset says that the id is too old to resume from.
-            this.#lastEventId =
-              event.id ||
-              (event.kind === 'reset' ? undefined : this.#lastEventId);
-            pass(event);
-          },
-          signal,
-        );
+        await this.#readOnce(run, { tell, pass }, signal);
         // The server ends the stream when the token does: come again soon.
         await sleep(backoffMs(0), signal);
-      } catch (error) {
+      } catch {
+        // What broke does not matter: the page says that it is not live.
         if (signal.aborted) {
           return;
         }
-        failures += 1;
+        run.failures += 1;
         tell('down');
-        await sleep(backoffMs(failures), signal);
+        await sleep(backoffMs(run.failures), signal);
       }
     }
+  }
+
+  async #readOnce(
+    run: { failures: number; attempts: number },
+    to: {
+      tell: (state: StreamStatus['state']) => void;
+      pass: (event: ChangeEvent) => void;
+    },
+    signal: AbortSignal,
+  ) {
+    // Between two streams without an id to resume from, anything may have changed.
+    const missed = run.attempts > 0 && this.#lastEventId === undefined;
+    run.attempts += 1;
+    const onOpen = () => {
+      if (signal.aborted) {
+        return;
+      }
+      run.failures = 0;
+      to.tell('live');
+      if (missed) {
+        to.pass({ id: '', kind: 'reset', subject: '' });
+      }
+    };
+    const onEvent = (event: ChangeEvent) => {
+      // A reset says that the id is too old to resume from.
+      this.#lastEventId =
+        event.id || (event.kind === 'reset' ? undefined : this.#lastEventId);
+      to.pass(event);
+    };
+    await this.#options.open(
+      { lastEventId: this.#lastEventId, onOpen },
+      onEvent,
+      signal,
+    );
   }
 
   #deliver(event: ChangeEvent) {

@@ -14,12 +14,13 @@ export function sleep(durationMs: number, signal: AbortSignal): Promise<void> {
       resolve();
       return;
     }
+    const pending: { timer?: ReturnType<typeof setTimeout> } = {};
     const done = () => {
-      clearTimeout(timer);
+      clearTimeout(pending.timer);
       signal.removeEventListener('abort', done);
       resolve();
     };
-    const timer = setTimeout(done, durationMs);
+    pending.timer = setTimeout(done, durationMs);
     signal.addEventListener('abort', done, { once: true });
   });
 }

@@ -1,18 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import {
-  FakeDeliveryApi,
-  SERVICE,
-  accessibilityProblems,
-  blockedRelease,
-  canaryTarget,
-  deployment,
-  healthyTarget,
-  heldTarget,
-  overview,
-  renderForEntity,
-  rollout,
-} from '../../testing';
+import { accessibilityProblems, renderForEntity } from '../../__testUtils__';
+import { FakeDeliveryApi, SERVICE, blockedRelease, canaryTarget, deployment, healthyTarget, heldTarget, overview, rollout } from '../../testing';
 import { DeliveryPage } from './DeliveryPage';
 import { inboxOf } from './inbox';
 

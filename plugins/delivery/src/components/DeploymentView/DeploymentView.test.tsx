@@ -1,18 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import {
-  FakeDeliveryApi,
-  accessibilityProblems,
-  canaryTarget,
-  deployment,
-  deploymentDetail,
-  heldTarget,
-  measurements,
-  overview,
-  renderForEntity,
-  rolledBackDeployment,
-  rollout,
-} from '../../testing';
+import { accessibilityProblems, renderForEntity } from '../../__testUtils__';
+import { FakeDeliveryApi, canaryTarget, deployment, deploymentDetail, heldTarget, measurements, overview, rolledBackDeployment, rollout } from '../../testing';
 import { DeliveryTab } from '../DeliveryTab';
 
 jest.setTimeout(60_000);

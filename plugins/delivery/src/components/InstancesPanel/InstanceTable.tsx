@@ -11,6 +11,7 @@ import { Tone } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { DataTable } from '../DataTable';
 import { DigestText } from '../DigestText';
+import { INSTANCE_OPERATION, OperationButton } from '../Operations';
 import { RelativeTime } from '../RelativeTime';
 import { ToneWord } from '../Tone';
 
@@ -41,6 +42,7 @@ export function InstanceTable(props: {
       </Typography>
     );
   }
+  const remove = target.operations.find(it => it.id === INSTANCE_OPERATION);
   const trackOf = (row: InstanceState) =>
     tracks.find(it => it.generation === row.generation)?.track ?? 'draining';
   return (
@@ -100,6 +102,21 @@ export function InstanceTable(props: {
               </>
             ),
         },
+        ...(remove
+          ? [
+              {
+                title: t('settings.operations'),
+                render: (row: InstanceState) => (
+                  <OperationButton
+                    target={target}
+                    operation={remove}
+                    args={{ instance: row.id }}
+                    subject={row.id}
+                  />
+                ),
+              },
+            ]
+          : []),
       ]}
     />
   );

@@ -105,6 +105,7 @@ export function LogPane(props: { log: Log; label: string }) {
         aria-label={label}
         // A busy log read out line by line helps nobody; it can be read at will.
         aria-live="off"
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls, so the keyboard must reach it
         tabIndex={0}
         onScroll={onScroll}
       >

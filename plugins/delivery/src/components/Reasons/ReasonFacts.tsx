@@ -41,6 +41,7 @@ export function ReasonFacts(props: { reason: Reason }) {
           className={classes.evidence}
           aria-label={t('common.evidence')}
           role="region"
+          // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls, so the keyboard must reach it
           tabIndex={0}
         >
           {reason.evidence}

@@ -1,16 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import {
-  DIGEST_180,
-  FakeDeliveryApi,
-  SERVICE,
-  accessibilityProblems,
-  blockedRelease,
-  buildingRelease,
-  release,
-  releaseDetail,
-  renderForEntity,
-} from '../../testing';
+import { accessibilityProblems, renderForEntity } from '../../__testUtils__';
+import { DIGEST_180, FakeDeliveryApi, SERVICE, blockedRelease, buildingRelease, release, releaseDetail } from '../../testing';
 import { DeliveryTab } from '../DeliveryTab';
 
 jest.setTimeout(60_000);

@@ -14,6 +14,14 @@ const useStyles = makeStyles((theme: Theme) => ({
   message: { marginTop: theme.spacing(1), overflowWrap: 'anywhere' },
 }));
 
+const useButtonStyles = makeStyles((theme: Theme) => ({
+  disabled: {
+    color: theme.palette.text.secondary,
+    borderStyle: 'dashed',
+    cursor: 'not-allowed',
+  },
+}));
+
 /** The verbs of a target: those that cannot be used say why. */
 export function VerbBar(props: { target: TargetView; verbs: TargetVerbs }) {
   const { target, verbs } = props;
@@ -126,11 +134,3 @@ function VerbButton(props: { state: VerbState; onClick: () => void }) {
     <Tooltip title={state.reason ?? ''}>{button}</Tooltip>
   );
 }
-
-const useButtonStyles = makeStyles((theme: Theme) => ({
-  disabled: {
-    color: theme.palette.text.secondary,
-    borderStyle: 'dashed',
-    cursor: 'not-allowed',
-  },
-}));

@@ -12,7 +12,7 @@ import { Route, Routes } from 'react-router-dom';
 import { deliveryApiRef, deliveryEventsApiRef } from '../api';
 import { createDeliveryEvents } from '../events';
 import { catalogEntityRouteRef } from '../routes';
-import { FakeDeliveryApi } from './FakeDeliveryApi';
+import { FakeDeliveryApi } from '../testing';
 
 export const ENTITY: Entity = {
   apiVersion: 'backstage.io/v1alpha1',

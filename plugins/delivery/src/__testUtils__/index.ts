@@ -1,0 +1,1 @@
+export { ENTITY, accessibilityProblems, renderForEntity } from './render';

@@ -1,0 +1,3 @@
+export { OperationButton } from './OperationButton';
+export { OperationSwitch } from './OperationSwitch';
+export { INSTANCE_OPERATION } from './instanceOperation';

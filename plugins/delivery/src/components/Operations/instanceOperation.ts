@@ -1,0 +1,2 @@
+/** The operation that is about one instance; it is offered beside each of them. */
+export const INSTANCE_OPERATION = 'delete-instance';
