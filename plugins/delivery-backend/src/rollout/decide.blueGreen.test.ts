@@ -111,22 +111,19 @@ describe('blue-green (field notes 5.6)', () => {
   it('B08 it switches only with both sides ready and our last write seen', () => {
     const sim = withStable();
     sim.start('v2', blueGreen({ autoPromoteAfterMs: 0 }));
+    const switches: unknown[] = [];
     sim.onDecision = ({ before, world, output }) => {
       const had = before.desired.shares.some(s => s.generation === 'v2');
       const has = output.record.desired.shares.some(s => s.generation === 'v2');
       if (!had && has && 'known' in world.workloads) {
-        expect(world.workloads.reflects).toBeGreaterThanOrEqual(
-          before.desired.revision,
-        );
-        expect(
-          world.workloads.known.generations.map(g => [g.generation, g.ready]),
-        ).toEqual([
-          ['v1', 4],
-          ['v2', 4],
-        ]);
+        switches.push({
+          seen: world.workloads.reflects >= before.desired.revision,
+          ready: world.workloads.known.generations.map(g => g.ready),
+        });
       }
     };
     sim.run(60_000, () => sim.outcome !== undefined);
     expect(sim.outcome).toBe('succeeded');
+    expect(switches).toEqual([{ seen: true, ready: [4, 4] }]);
   });
 });

@@ -279,9 +279,7 @@ describe('canary (field notes 5.6)', () => {
         'known' in world.traffic
           ? world.traffic.known.accepted.find(s => s.generation === 'v2')
           : undefined;
-      if (begun) {
-        expect(old).toBeUndefined();
-      }
+      expect(begun && old !== undefined).toBe(false);
     };
     sim.run(120_000, () => sim.outcome !== undefined);
     expect(sim.finished.map(f => [f.deploymentId, f.outcome])).toEqual([

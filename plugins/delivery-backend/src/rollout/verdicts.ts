@@ -9,6 +9,7 @@ import { startAbort } from './abort';
 import { runningBackground, startAnalysis } from './analysisRuns';
 import { currentStep, Draft, note } from './draft';
 import { pauseRollout } from './pausing';
+import { RolloutEvent } from './types';
 
 const FALLBACK: Record<VerdictKind, Reason> = {
   pass: { code: 'analysis-passed', message: 'The analysis passed' },
@@ -25,6 +26,13 @@ const FALLBACK: Record<VerdictKind, Reason> = {
   },
 };
 
+const LEVELS: Record<VerdictKind, RolloutEvent['level']> = {
+  pass: 'info',
+  fail: 'error',
+  inconclusive: 'warning',
+  error: 'warning',
+};
+
 /** What a verdict leads to: on, back, or to a person. */
 export function applyVerdict(
   draft: Draft,
@@ -36,8 +44,7 @@ export function applyVerdict(
   run.status = verdict;
   const reason = judged.reason ?? FALLBACK[verdict];
   note(draft, 'verdict', `Verdict ${verdict}: ${reason.message}`, {
-    level:
-      verdict === 'fail' ? 'error' : verdict === 'pass' ? 'info' : 'warning',
+    level: LEVELS[verdict],
     reason,
   });
   if (verdict === 'fail') {

@@ -1,0 +1,1 @@
+export { answerCommands } from './commands';
