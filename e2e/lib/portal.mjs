@@ -50,7 +50,10 @@ function descendants(pid) {
   const all = processes();
   const found = [];
   const visit = parent => {
-    for (const entry of all.filter(candidate => candidate.ppid === parent)) {
+    // The services' supervisor is a process of its own, even while its parent lives.
+    for (const entry of all.filter(
+      candidate => candidate.ppid === parent && !/[/\\]locald[/\\.]/.test(candidate.command),
+    )) {
       found.push(entry);
       visit(entry.pid);
     }
