@@ -232,6 +232,40 @@ if (postgres.length === 0) {
       }
     });
 
+    it('serves again after every connection was cut, and undoes what was half done', async () => {
+      const { knex, other, one } = await openTwo();
+      try {
+        await addShop(one);
+        const cut = one.transaction(async tx => {
+          await one.feed.add([hint('half')], tx);
+          await one.work.poke('target', STAGING_ID, {}, tx);
+          await other.raw(
+            `select pg_terminate_backend(pid) from pg_stat_activity
+             where datname = current_database() and pid <> pg_backend_pid()`,
+          );
+          await one.feed.add([hint('other half')], tx);
+        });
+        await expect(cut).rejects.toThrow();
+        await until(async () => {
+          try {
+            return (await one.targets.list({})).items.length === 2;
+          } catch (error) {
+            if (!/terminat|connection/i.test(String(error))) {
+              throw error;
+            }
+            return false;
+          }
+        });
+        await expect(
+          one.work.claim({ owner: 'one', limit: 10, leaseMs: 1_000 }),
+        ).resolves.toEqual([]);
+        const left: string[] = await knex('feed').pluck('subject');
+        expect(left.filter(subject => /half/.test(subject))).toEqual([]);
+      } finally {
+        await other.destroy();
+      }
+    });
+
     it("hears another backend's change through LISTEN, and goes on when that connection is cut", async () => {
       const { knex, other, one, two } = await openTwo();
       const leave = new AbortController();

@@ -21,8 +21,8 @@ describe('SQLite serves one backend', () => {
     for (const child of children.splice(0)) {
       child.kill('SIGKILL');
     }
-    for (const client of clients.splice(0)) {
-      await client.destroy();
+    for (const opened of clients.splice(0)) {
+      await opened.destroy();
     }
   });
 
