@@ -24,6 +24,7 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_DOCUMENTS = 200;
 const MAX_DEPTH = 50;
 const MAX_NODES = 100_000;
+const MAX_ENTRIES = 30_000;
 const MAX_ALIAS_COUNT = 100;
 /** The parser itself is recursive; brackets deeper than this are not YAML that people write. */
 const MAX_OPEN_BRACKETS = 200;
@@ -127,6 +128,22 @@ function refuseText(text: string): YamlProblem | undefined {
         .charCodeAt(0)
         .toString(16)
         .padStart(4, '0')}`,
+    };
+  }
+  // As many values as there may be, counted before the parser meets them.
+  const entries = text.match(/[\n,]/g)?.length ?? 0;
+  if (entries > MAX_ENTRIES) {
+    return {
+      expected: `at most ${MAX_ENTRIES} lines and commas`,
+      found: `${entries} of them`,
+    };
+  }
+  // Counted before parsing: each document costs the parser a fresh start.
+  const markers = text.match(/^---/gm)?.length ?? 0;
+  if (markers > 5 * MAX_DOCUMENTS) {
+    return {
+      expected: `at most ${MAX_DOCUMENTS} documents in one file`,
+      found: `${markers} lines that begin with "---"`,
     };
   }
   let open = 0;
