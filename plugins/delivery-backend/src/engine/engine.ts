@@ -31,7 +31,7 @@ export function createEngine(options: EngineOptions): Engine {
     store,
     notifier: options.notifier,
     owner,
-    pollMs: Math.max(tuning.pollMs, 5_000),
+    pollMs: tuning.pollMs,
     logger,
     clock,
   });

@@ -16,7 +16,7 @@ import { generationOf } from './testing/rows';
  * a whole canary, database and world are frozen, which is what a killed process
  * leaves behind (a death within a transaction leaves what was before it). From
  * each of these, another process goes on. The second lets the process die by an
- * exception out of every seventh call, so that nothing it does while dying
+ * exception out of every thirteenth call, so that nothing it does while dying
  * (catching, giving back) does harm either.
  */
 
@@ -168,7 +168,7 @@ describe.each([
     const { effects, ...end } = await goOn(undisturbed, 'nothing');
     await undisturbed.close();
     let over = false;
-    for (let dieAt = 1; !over; dieAt += 7) {
+    for (let dieAt = 1; !over; dieAt += 13) {
       const fixture = await fromSnapshot(begin, environments);
       let calls = 0;
       let died = '';

@@ -49,6 +49,8 @@ export interface PlanBehaviour {
 export class FakeWorld {
   readonly effects: string[] = [];
   readonly violations: string[] = [];
+  /** Writes of an older epoch that were not taken. */
+  refused = 0;
   /** By plan id or by release id. */
   readonly behaviours = new Map<string, PlanBehaviour>();
   readonly releaseOfPlan = new Map<string, string>();
@@ -272,6 +274,7 @@ export class FakeWorld {
     this.calls += 1;
     const state = this.target(target);
     if (fence.epoch < state.epoch) {
+      this.refused += 1;
       throw new StaleEpochError(fence.epoch, state.epoch);
     }
     state.epoch = fence.epoch;
