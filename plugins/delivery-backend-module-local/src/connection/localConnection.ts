@@ -262,19 +262,22 @@ function createOperations(client: LocaldClient): Operations {
         client,
         target,
         signal,
-        ({ generator }) => generator,
+        ({ generator }): TargetSnapshot['generator'] => generator,
         { on: false, requestsPerSecond: 0, path: '/', sent: 0, failed: 0 },
       );
       if (!('known' in observed)) {
         return [];
       }
-      const { on, requestsPerSecond, path, sent, failed } = observed.known;
+      const { on, requestsPerSecond, path, sent, failed, lastFailure } =
+        observed.known;
       return [
         {
           id: 'generate-traffic',
           title: 'Example traffic',
           description: on
-            ? `Sends ${requestsPerSecond} requests a second to ${path}; ${sent} sent so far, ${failed} of them failed`
+            ? `Sends ${requestsPerSecond} requests a second to ${path}; ${sent} sent so far, ${failed} of them failed${
+                lastFailure ? ` (the last one: ${lastFailure})` : ''
+              }`
             : `Would send requests to ${path}, so that an analysis has something to measure`,
           on,
           destructive: false,

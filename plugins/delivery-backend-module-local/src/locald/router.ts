@@ -67,6 +67,9 @@ export class Router {
   constructor(private readonly options: RouterOptions) {
     // A slow client is its own problem; the default would cut long uploads.
     this.server.requestTimeout = 0;
+    // Longer than clients keep theirs: who closes an idle connection in the
+    // moment the other one uses it costs a request.
+    this.server.keepAliveTimeout = 65_000;
     this.server.on('upgrade', (_request, socket) => {
       socket.end('HTTP/1.1 501 Not Implemented\r\nconnection: close\r\n\r\n');
     });

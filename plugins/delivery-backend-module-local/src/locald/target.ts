@@ -53,6 +53,7 @@ export interface TargetSnapshot {
     path: string;
     sent: number;
     failed: number;
+    lastFailure?: string;
   };
 }
 
@@ -179,6 +180,9 @@ export class Target {
         ...(this.state.traffic ?? DEFAULT_TRAFFIC),
         sent: this.generator.sent,
         failed: this.generator.failed,
+        ...(this.generator.lastFailure && {
+          lastFailure: this.generator.lastFailure,
+        }),
       },
     };
   }

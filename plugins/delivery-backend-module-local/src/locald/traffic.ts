@@ -8,6 +8,7 @@ import http from 'node:http';
 
 const TICK_MS = 50;
 const MAX_OPEN = 200;
+const TIMEOUT_MS = 10_000;
 
 export interface TrafficSettings {
   on: boolean;
@@ -25,10 +26,11 @@ export const DEFAULT_TRAFFIC: TrafficSettings = {
 export class TrafficGenerator {
   sent = 0;
   failed = 0;
+  /** What became of the last one that failed. */
+  lastFailure: string | undefined;
   private open = 0;
   private due = 0;
   private timer: NodeJS.Timeout | undefined;
-  private readonly agent = new http.Agent({ keepAlive: true });
 
   constructor(
     private readonly port: number,
@@ -47,7 +49,6 @@ export class TrafficGenerator {
 
   stop(): void {
     clearInterval(this.timer);
-    this.agent.destroy();
   }
 
   private tick(passedMs: number): void {
@@ -73,28 +74,37 @@ export class TrafficGenerator {
     this.open += 1;
     this.sent += 1;
     let done = false;
-    const finish = (ok: boolean) => {
+    const finish = (failure?: string) => {
       if (!done) {
         done = true;
         this.open -= 1;
-        this.failed += ok ? 0 : 1;
+        if (failure !== undefined) {
+          this.failed += 1;
+          this.lastFailure = failure;
+        }
       }
     };
     const request = http.get({
       host: '127.0.0.1',
       port: this.port,
       path: this.settings().path,
-      agent: this.agent,
+      agent: false,
       headers: { 'user-agent': 'slipway-example-traffic' },
-      timeout: 10_000,
+      timeout: TIMEOUT_MS,
     });
     request.on('response', response => {
+      const { statusCode = 500 } = response;
       response.resume();
-      response.on('end', () => finish((response.statusCode ?? 500) < 500));
-      response.on('error', () => finish(false));
+      response.on('end', () =>
+        finish(statusCode < 500 ? undefined : `answered ${statusCode}`),
+      );
+      response.on('error', error => finish(error.message));
     });
-    request.on('timeout', () => request.destroy());
-    request.on('error', () => finish(false));
-    request.on('close', () => finish(false));
+    request.on('timeout', () => {
+      finish(`no answer within ${TIMEOUT_MS / 1000} s`);
+      request.destroy();
+    });
+    request.on('error', error => finish(error.message));
+    request.on('close', () => finish('broken off'));
   }
 }

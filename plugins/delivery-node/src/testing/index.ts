@@ -1,1 +1,31 @@
-export {};
+/**
+ * Contract tests: what the engine relies on. An adapter's own test calls them
+ * with a factory of its real world.
+ *
+ * @packageDocumentation
+ */
+export type {
+  ConnectionHarness,
+  ConnectionHarnessFactory,
+  SampleBehaviour,
+} from './connectionHarness';
+export { describeWorkloadsContract } from './workloadsContract';
+export { describeTrafficRouterContract } from './trafficRouterContract';
+export {
+  describeLiveSourceContract,
+  describeLogProviderContract,
+  describeMetricProviderContract,
+} from './observationContracts';
+export {
+  describeImageBuilderContract,
+  type ImageBuilderHarness,
+} from './imageBuilderContract';
+export {
+  describeSourceFetcherContract,
+  type SourceFetcherHarness,
+} from './sourceFetcherContract';
+export {
+  describeImageScannerContract,
+  type ImageScannerHarness,
+} from './imageScannerContract';
+export { poll } from './poll';
