@@ -12,8 +12,8 @@ import { Deployment, Release } from '@slipway/backstage-plugin-delivery-common';
 import request from 'supertest';
 import { FakeWorld } from './engine/testing/fakeWorld';
 import deliveryPlugin from './index';
-import { MemoryRepository, memoryModule } from './testing/memoryPorts';
-import { MemoryRegistry, startMemoryRegistry } from './testing/memoryRegistry';
+import { MemoryRepository, memoryModule } from './__testUtils__/memoryPorts';
+import { MemoryRegistry, startMemoryRegistry } from './__testUtils__/memoryRegistry';
 
 jest.setTimeout(180_000);
 
@@ -294,12 +294,16 @@ describe('the delivery plugin', () => {
 
   it('starts without any configuration, and answers empty lists', async () => {
     const backend = await start({});
-    for (const path of ['services', 'releases', 'deployments', 'targets']) {
-      const { body } = await request(backend.server)
+    for (const path of ['releases', 'deployments', 'targets']) {
+      const answer = await request(backend.server)
         .get(`/api/delivery/v1/${path}`)
         .expect(200);
-      expect(body).toEqual({ items: path === 'services' ? expect.any(Array) : [] });
+      expect(answer.body).toEqual({ items: [] });
     }
+    const refused = await request(backend.server)
+      .get(`${SERVICE}/commits`)
+      .expect(501);
+    expect(refused.body.error.message).toContain('a source fetcher');
     const { body } = await request(backend.server).get('/api/delivery/v1/environments');
     expect(body).toEqual({ items: [] });
     await backend.stop();

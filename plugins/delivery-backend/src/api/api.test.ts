@@ -25,7 +25,7 @@ import {
   createTestApi,
   deploymentRow,
   releaseRow,
-} from './testing/testApi';
+} from './__testUtils__/testApi';
 
 jest.setTimeout(120_000);
 
@@ -337,6 +337,14 @@ describe('the API from a release to its deployment', () => {
 });
 
 describe('bad input gets a 400 that names the field', () => {
+  let app: TestApi['app'];
+  let shared: TestApi;
+  beforeAll(async () => {
+    shared = await createTestApi({ knex: await databases.init('SQLITE_3') });
+    app = shared.app;
+  });
+  afterAll(() => shared.stop());
+
   it.each([
     ['post', `${SERVICE}/releases`, {}, /commit/],
     ['post', `${SERVICE}/releases`, { commit: 'x', extra: 1 }, /additional/],
@@ -354,7 +362,6 @@ describe('bad input gets a 400 that names the field', () => {
     ['get', '/v1/releases/r1/logs?stage=brew', undefined, /stage/],
     ['get', '/v1/targets?cursor=%00', undefined, /cursor/i],
   ] as const)('%s %s %j', async (method, path, body, message) => {
-    const { app } = await openApi();
     const response = await request(app)[method](path).send(body);
     expect(response.status).toBe(400);
     expect(response.body.error.name).toBe('InputError');
@@ -383,28 +390,32 @@ describe('who may do what', () => {
       commandTarget: { verb: 'hold' },
       runOperation: {},
     };
-    for (const [template, item] of Object.entries<Record<string, any>>(
+    const routes = Object.entries<Record<string, { operationId: string }>>(
       document.paths,
-    )) {
-      for (const method of ['get', 'post'] as const) {
-        if (item[method]) {
-          const path = template
+    ).flatMap(([template, operations]) =>
+      (['get', 'post'] as const)
+        .filter(method => operations[method])
+        .map(method => ({
+          method,
+          body: bodies[operations[method].operationId],
+          path: template
             .replace('{kind}/{namespace}/{name}', 'component/default/checkout')
             .replace('{environment}', 'staging')
-            .replace(/\{\w+\}/g, 'x');
-          const response = await request(app)
-            [method](
-              path === '/v1/releases/x/logs' ? `${path}?stage=build` : path,
-            )
-            .set('authorization', anonymous)
-            .send(bodies[item[method].operationId]);
-          expect({ path, method, status: response.status }).toEqual({
-            path,
-            method,
-            status: 401,
-          });
-        }
-      }
+            .replace(/\{\w+\}/g, 'x')
+            .replace('/releases/x/logs', '/releases/x/logs?stage=build'),
+        })),
+    );
+    expect(routes.length).toBeGreaterThan(20);
+    for (const { method, path, body } of routes) {
+      const response = await request(app)
+        [method](path)
+        .set('authorization', anonymous)
+        .send(body);
+      expect({ path, method, status: response.status }).toEqual({
+        path,
+        method,
+        status: 401,
+      });
     }
   });
 
@@ -693,6 +704,63 @@ describe('events', () => {
       text += Buffer.from(part?.value ?? []).toString();
     }
     await reader?.cancel();
+    await close();
+  });
+
+  it('ends when the token does', async () => {
+    const api = await openApi({ tokenExpiresAt: new Date(Date.now() + 300) });
+    const { client, close } = await serve(api);
+    let open = false;
+    // Resolves only when the server ends the stream.
+    await client.streamEvents(
+      {
+        onOpen: () => {
+          open = true;
+        },
+      },
+      () => {},
+      new AbortController().signal,
+    );
+    expect(open).toBe(true);
+    await close();
+  });
+
+  it('asks for the permissions again, and is silent when they are gone', async () => {
+    const decisions: Record<string, PolicyDecision> = {};
+    const api = await openApi({
+      permissions: policy(decisions),
+      recheckMs: 0,
+      keepAliveMs: 20,
+    });
+    const { client, close } = await serve(api);
+    const seen: ChangeEvent[] = [];
+    const abort = new AbortController();
+    let open = false;
+    const watching = client.streamEvents(
+      {
+        onOpen: () => {
+          open = true;
+        },
+      },
+      event => seen.push(event),
+      abort.signal,
+    );
+    await until(() => open);
+    await api.store.releases.create(releaseRow({ id: 'r1' }));
+    await until(() => seen.some(event => event.subject === 'r1'));
+    decisions['delivery.service.read'] = DENY;
+    await api.store.releases.create(releaseRow({ id: 'r2' }));
+    api.connection.setInstances(
+      { service: CHECKOUT, environment: 'staging' },
+      { known: [], observedAtMs: 1, reflects: 0 },
+    );
+    await until(() => seen.some(event => event.kind === 'instances'));
+    decisions['delivery.service.read'] = { result: AuthorizeResult.ALLOW };
+    await api.store.releases.create(releaseRow({ id: 'r3' }));
+    await until(() => seen.some(event => event.subject === 'r3'));
+    expect(seen.map(event => event.subject)).not.toContain('r2');
+    abort.abort();
+    await watching;
     await close();
   });
 

@@ -47,17 +47,6 @@ export interface EventsOptions {
   recheckMs?: number;
 }
 
-export function createEventsService(options: EventsOptions): EventsService {
-  return {
-    async open(caller, request) {
-      const filter = new VisibleEvents(options, caller);
-      // Refuses before the stream opens when the permissions cannot be read.
-      await filter.refresh();
-      return filter.wrap(await options.stream.subscribe(request));
-    },
-  };
-}
-
 class VisibleEvents {
   readonly #options: EventsOptions;
   readonly #caller: Caller;
@@ -149,4 +138,15 @@ class VisibleEvents {
     }
     return grants.decide(deliveryServiceReadPermission, resource).allowed;
   }
+}
+
+export function createEventsService(options: EventsOptions): EventsService {
+  return {
+    async open(caller, request) {
+      const filter = new VisibleEvents(options, caller);
+      // Refuses before the stream opens when the permissions cannot be read.
+      await filter.refresh();
+      return filter.wrap(await options.stream.subscribe(request));
+    },
+  };
 }

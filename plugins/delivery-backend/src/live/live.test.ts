@@ -3,8 +3,8 @@ import {
   ChangeEvent,
   TargetRecord,
 } from '@slipway/backstage-plugin-delivery-common';
-import { FakeConnection } from '../api/testing/fakeConnection';
-import { BILLING, CHECKOUT, releaseRow } from '../api/testing/testApi';
+import { FakeConnection } from '../api/__testUtils__/fakeConnection';
+import { BILLING, CHECKOUT, releaseRow } from '../api/__testUtils__/testApi';
 import { DeliveryStore, createTestStore } from '../store';
 import { createChangeStream } from './changeStream';
 import { createLive } from './live';
@@ -290,7 +290,8 @@ describe('the change stream', () => {
     const viewer = await stream.subscribe({});
     read.mockRejectedValueOnce(new Error('connection lost'));
     await store.releases.create(releaseRow({ id: 'r1' }));
-    await collect(viewer, has('r1'));
+    const events = await collect(viewer, has('r1'));
+    expect(events).toMatchObject([{ kind: 'release', subject: 'r1' }]);
   });
 
   it('ends every subscription at shutdown', async () => {

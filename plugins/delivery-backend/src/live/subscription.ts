@@ -120,13 +120,14 @@ export class BufferedSubscription implements ChangeSubscription {
 
   #wait(waitMs: number, signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
+      let timer: ReturnType<typeof setTimeout> | undefined = undefined;
       const done = () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', done);
         this.#wake = undefined;
         resolve();
       };
-      const timer = setTimeout(done, waitMs);
+      timer = setTimeout(done, waitMs);
       signal.addEventListener('abort', done, { once: true });
       this.#wake = done;
     });

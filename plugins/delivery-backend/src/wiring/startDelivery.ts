@@ -30,7 +30,7 @@ import {
   definitionJsonSchema,
   readEnvironments,
 } from '../definition';
-import { createEngine } from '../engine';
+import { Engine, createEngine } from '../engine';
 import { createChangeStream, createLive, createObserver } from '../live';
 import { createStore } from '../store';
 import { Ports } from './ports';
@@ -78,6 +78,7 @@ export async function startDelivery(
     logger,
     signal: shutdown.signal,
   });
+  const started: { engine?: Engine } = {};
   const releases = createReleases({
     ports,
     store,
@@ -88,7 +89,10 @@ export async function startDelivery(
     ),
     logger,
     onReady: async (release, tx) => {
-      await engine.planAutomaticDeployments(release, tx);
+      if (!started.engine) {
+        throw new Error('A release got ready before the engine was there');
+      }
+      await started.engine.planAutomaticDeployments(release, tx);
     },
   });
   const engine = createEngine({
@@ -99,6 +103,8 @@ export async function startDelivery(
     notifier: ports.notifier(),
     logger,
   });
+
+  started.engine = engine;
 
   const live = createLive({ connections, logger });
   live.onChange(({ target }) => engine.poke(target));

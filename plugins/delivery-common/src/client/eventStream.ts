@@ -46,7 +46,10 @@ export async function followEvents(
   signal: AbortSignal,
 ): Promise<void> {
   const backOff = options.backOff ?? BACK_OFF;
-  let lastEventId = options.lastEventId;
+  let { lastEventId } = options;
+  const onId = (id: string) => {
+    lastEventId = id;
+  };
   let waitMs = backOff.firstMs;
   while (!signal.aborted) {
     const openedAtMs = Date.now();
@@ -55,12 +58,7 @@ export async function followEvents(
       await readOnce(
         requests,
         { ...options, lastEventId },
-        {
-          onId: id => {
-            lastEventId = id;
-          },
-          onEvent,
-        },
+        { onId, onEvent },
         signal,
       );
     } catch (error) {
@@ -162,12 +160,13 @@ function isFinal(error: unknown): boolean {
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
+    let timer: ReturnType<typeof setTimeout> | undefined = undefined;
     const done = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', done);
       resolve();
     };
-    const timer = setTimeout(done, ms);
+    timer = setTimeout(done, ms);
     signal.addEventListener('abort', done, { once: true });
   });
 }

@@ -45,13 +45,9 @@ export function createEventsRouter(options: EventsRouteOptions) {
     });
     const end = new AbortController();
     const signal = AbortSignal.any([end.signal, clientSignal(req), shutdown]);
-    const expiresAtMs = caller.credentials.expiresAt?.getTime();
     const timer = setTimeout(
       () => end.abort(),
-      Math.min(
-        expiresAtMs === undefined ? MAX_STREAM_MS : expiresAtMs - clock(),
-        MAX_STREAM_MS,
-      ),
+      lifetimeMs(caller.credentials.expiresAt, clock()),
     );
     try {
       await stream(res, viewer, keepAliveMs, signal);
@@ -91,6 +87,11 @@ export function createEventsRouter(options: EventsRouteOptions) {
 
 /** Even a token without an end is looked at again once a day. */
 const MAX_STREAM_MS = 24 * 60 * 60 * 1000;
+
+function lifetimeMs(expiresAt: Date | undefined, nowMs: number): number {
+  const leftMs = expiresAt ? expiresAt.getTime() - nowMs : MAX_STREAM_MS;
+  return Math.min(Math.max(leftMs, 0), MAX_STREAM_MS);
+}
 
 async function stream(
   res: Response,

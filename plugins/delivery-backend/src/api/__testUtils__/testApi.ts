@@ -1,5 +1,8 @@
 import { mockErrorHandler, mockServices } from '@backstage/backend-test-utils';
-import { PermissionsService } from '@backstage/backend-plugin-api';
+import {
+  HttpAuthService,
+  PermissionsService,
+} from '@backstage/backend-plugin-api';
 import { createPermissionIntegrationRouter } from '@backstage/plugin-permission-node';
 import { catalogServiceMock } from '@backstage/plugin-catalog-node/testUtils';
 import {
@@ -55,6 +58,8 @@ export interface TestApiOptions {
   machines?: object[];
   keepAliveMs?: number;
   recheckMs?: number;
+  /** When the token of every caller ends. */
+  tokenExpiresAt?: Date;
   /** Entities that the caller sees when the catalog decides conditionally. */
   catalogEntities?: ServiceRef[];
 }
@@ -119,7 +124,15 @@ export async function createTestApi(options: TestApiOptions): Promise<TestApi> {
     }),
   };
   const poked: TargetRef[] = [];
-  const httpAuth = mockServices.httpAuth({ pluginId: 'delivery' });
+  const mockHttpAuth = mockServices.httpAuth({ pluginId: 'delivery' });
+  const { tokenExpiresAt } = options;
+  const httpAuth: HttpAuthService = {
+    credentials: async (req, allowed) => ({
+      ...(await mockHttpAuth.credentials(req, allowed)),
+      ...(tokenExpiresAt && { expiresAt: tokenExpiresAt }),
+    }),
+    issueUserCookie: (res, cookie) => mockHttpAuth.issueUserCookie(res, cookie),
+  };
   const app = express();
   app.use(
     createRouter({
