@@ -1,0 +1,165 @@
+import {
+  Connection,
+  plainRenderer,
+  PlanObject,
+  Renderer,
+} from '@slipway/backstage-plugin-delivery-node';
+import { ReleaseRow } from '../store';
+import { encodeBundle } from './bundle';
+import { renderPlan } from './renderPlan';
+import {
+  createReleaseWorld,
+  FILES,
+  MANIFEST,
+  ReleaseWorld,
+} from './testing/world';
+
+jest.setTimeout(60_000);
+
+let world: ReleaseWorld;
+let release: ReleaseRow;
+
+beforeEach(async () => {
+  world = await createReleaseWorld();
+  world.repository.add(FILES);
+  const runner = world.runner();
+  const { id } = await world.request(runner);
+  release = await world.finish(runner, id);
+  expect(release.status).toBe('ready');
+});
+
+afterEach(() => world.stop());
+
+/** The parts of a connection that rendering needs. */
+function connection(
+  renderers: Renderer[] = [plainRenderer],
+  seen: PlanObject[] = [],
+): Connection {
+  const refuse = (): never => {
+    throw new Error('Rendering changes nothing in the world');
+  };
+  return {
+    type: 'local',
+    name: 'default',
+    notices: () => [],
+    renderers,
+    workloads: {
+      fencing: 'compare-and-set',
+      async inspect(objects) {
+        seen.push(...objects);
+        return { replicas: 2, ignored: ['spec.strategy'] };
+      },
+      ensure: refuse,
+      observe: refuse,
+      remove: refuse,
+    },
+    traffic: {
+      fencing: 'compare-and-set',
+      capabilities: refuse,
+      request: refuse,
+      observe: refuse,
+    },
+    live: { watch: refuse },
+    metrics: [],
+  };
+}
+
+const render = (
+  environment: string = 'staging',
+  given: Connection = connection(),
+  row: ReleaseRow = release,
+) =>
+  renderPlan({
+    release: row,
+    environment,
+    connection: given,
+    store: world.store,
+    signal: new AbortController().signal,
+  });
+
+it('renders a release by digest, the same way each time, and keeps the Plan', async () => {
+  const seen: PlanObject[] = [];
+  const plan = await render('staging', connection(undefined, seen));
+  const [{ digest }] = release.images;
+  expect(plan).toMatchObject({
+    target: { service: release.service, environment: 'staging' },
+    releaseId: release.id,
+    images: {
+      app: `${world.registry.access.host}/shop/checkout:${release.version}@${digest}`,
+    },
+    replicas: 2,
+    ignored: ['spec.strategy'],
+  });
+  expect(plan.id).toMatch(/^[0-9a-f]{64}$/);
+  expect(plan.objects[0].bytes.toString()).toContain(`@${digest}`);
+  expect(seen).toEqual(plan.objects);
+  expect(await render()).toEqual(plan);
+  expect(await world.store.plans.get(plan.id)).toEqual(plan);
+  expect((await render('production')).id).not.toBe(plan.id);
+});
+
+it('has another id as soon as anything that it says is different', async () => {
+  const plan = await render();
+  const other = await world.store.blobs.put(
+    encodeBundle(
+      new Map([
+        ['deploy/checkout.yaml', Buffer.from(MANIFEST.replace('2', '3'))],
+      ]),
+    ),
+  );
+  const changed = await render('staging', connection(), {
+    ...release,
+    bundleBlob: other,
+  });
+  expect(changed.id).not.toBe(plan.id);
+});
+
+it('refuses what the release, the environment or its connection does not have', async () => {
+  await expect(render('bank')).rejects.toThrow(
+    /no environment "bank"; its definition names staging, production/,
+  );
+  await expect(render('staging', connection([]))).rejects.toThrow(
+    /cannot render plain manifests/,
+  );
+  await expect(
+    render('staging', connection(), { ...release, bundleBlob: undefined }),
+  ).rejects.toThrow(/deploy bundle of release .* is no longer kept/);
+  await expect(
+    render('staging', connection(), {
+      ...release,
+      checkpoint: { ...release.checkpoint, pushes: {} },
+    }),
+  ).rejects.toThrow(/was not pushed/);
+});
+
+it.each([
+  [
+    'a Secret with values',
+    { apiVersion: 'v1', kind: 'Secret', data: { a: 'b' } },
+    /a Secret with its values/,
+  ],
+  [
+    'an image of its own',
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      spec: { containers: [{ image: 'nginx' }] },
+    },
+    /image "nginx" is none of the definition's/,
+  ],
+])(
+  'does not trust a renderer that lets through %s',
+  async (_what, object, message) => {
+    const lax: Renderer = {
+      id: 'plain',
+      render: async () => [
+        {
+          id: 'v1/Thing/x',
+          mediaType: 'application/yaml',
+          bytes: Buffer.from(JSON.stringify(object)),
+        },
+      ],
+    };
+    await expect(render('staging', connection([lax]))).rejects.toThrow(message);
+  },
+);
