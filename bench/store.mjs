@@ -157,7 +157,7 @@ function casesOf(store, random) {
         targets.list({ ...page, filter: mine }),
       'services, walked': page => services.list(page),
       'services of an owner': page =>
-        services.list({ ...page, owner: owner(random(TEAMS)) }),
+        services.list({ ...page, owner: owner(random(Math.min(TEAMS, size.services))) }),
       'history of everything, walked': page => deployments.list(page),
       'history of an environment, walked': page =>
         deployments.list({ ...page, environment: 'production' }),

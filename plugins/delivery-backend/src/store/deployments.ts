@@ -127,40 +127,41 @@ export function createDeploymentsStore(
         targets.map(target => [stringifyTarget(target), { open: [] }]),
       );
       const ids = [...found.keys()];
-      const [open, last]: DbDeployment[][] = await Promise.all([
-        db()('deployments')
-          .whereIn('target_id', ids)
-          .where({ terminal: 0 })
-          .orderBy('target_id')
-          .orderBy('created_at_ms')
-          .orderBy('id')
-          .select(COLUMNS),
-        // One step in the index for each target; a window function would read
-        // their whole history.
-        db()('deployments')
-          .whereIn(
-            'id',
-            db()('targets')
-              .whereIn('target_id', ids)
-              .select(
-                db()('deployments as newest')
-                  .whereRaw('newest.target_id = targets.target_id')
-                  .orderBy('newest.created_at_ms', 'desc')
-                  .orderBy('newest.id', 'desc')
-                  .limit(1)
-                  .select('newest.id')
-                  .as('id'),
-              ),
-          )
-          .select(COLUMNS),
-      ]);
-      for (const deployment of open.map(fromDb)) {
-        found.get(stringifyTarget(deployment))?.open.push(deployment);
+      const [open, last]: Array<Array<DbDeployment & { target_id: string }>> =
+        await Promise.all([
+          db()('deployments')
+            .whereIn('target_id', ids)
+            .where({ terminal: 0 })
+            .orderBy('target_id')
+            .orderBy('created_at_ms')
+            .orderBy('id')
+            .select('target_id', ...COLUMNS),
+          // One step in the index for each target; a window function would read
+          // their whole history.
+          db()('deployments')
+            .whereIn(
+              'id',
+              db()('targets')
+                .whereIn('target_id', ids)
+                .select(
+                  db()('deployments as newest')
+                    .whereRaw('newest.target_id = targets.target_id')
+                    .orderBy('newest.created_at_ms', 'desc')
+                    .orderBy('newest.id', 'desc')
+                    .limit(1)
+                    .select('newest.id')
+                    .as('id'),
+                ),
+            )
+            .select('target_id', ...COLUMNS),
+        ]);
+      for (const row of open) {
+        found.get(row.target_id)?.open.push(fromDb(row));
       }
-      for (const deployment of last.map(fromDb)) {
-        const of = found.get(stringifyTarget(deployment));
-        if (of) {
-          of.last = deployment;
+      for (const row of last) {
+        const ofTarget = found.get(row.target_id);
+        if (ofTarget) {
+          ofTarget.last = fromDb(row);
         }
       }
       return found;
