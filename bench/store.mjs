@@ -55,7 +55,7 @@ function createRandom() {
 }
 
 async function openSqlite() {
-  const directory = mkdtempSync(join(tmpdir(), 'slipway-bench-'));
+  const directory = mkdtempSync(join(tmpdir(), 'slipway-bench-store-'));
   const knex = knexFactory({
     client: 'better-sqlite3',
     connection: { filename: join(directory, 'delivery.sqlite') },
@@ -72,7 +72,7 @@ async function openSqlite() {
 }
 
 async function openPostgres(connection) {
-  const name = `slipway_bench_${process.pid}`;
+  const name = `slipway_bench_store_${process.pid}`;
   const admin = knexFactory({ client: 'pg', connection });
   await admin.raw('create database ??', [name]);
   const url = new URL(connection);
@@ -157,7 +157,10 @@ function casesOf(store, random) {
         targets.list({ ...page, filter: mine }),
       'services, walked': page => services.list(page),
       'services of an owner': page =>
-        services.list({ ...page, owner: owner(random(Math.min(TEAMS, size.services))) }),
+        services.list({
+          ...page,
+          owner: owner(random(Math.min(TEAMS, size.services))),
+        }),
       'history of everything, walked': page => deployments.list(page),
       'history of an environment, walked': page =>
         deployments.list({ ...page, environment: 'production' }),
