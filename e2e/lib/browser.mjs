@@ -32,21 +32,24 @@ export async function signIn(browser, options = {}) {
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   await page.goto(FRONTEND);
-  await page.getByRole('button', { name: 'Enter' }).click();
-  await page.getByRole('link', { name: 'Home' }).waitFor();
+  await enter(page);
   return page;
+}
+
+/** On a phone there is no sidebar: what tells is that the sign-in page is gone. */
+async function enter(page) {
+  const button = page.getByRole('button', { name: 'Enter' });
+  await button.click();
+  await button.waitFor({ state: 'hidden' });
 }
 
 /** Goes to a path of the portal; a page that was loaded anew asks to enter again. */
 export async function open(page, path) {
   await page.goto(`${FRONTEND}${path}`);
-  const enter = page.getByRole('button', { name: 'Enter' });
-  const home = page.getByRole('link', { name: 'Home' });
-  await enter.or(home).first().waitFor();
-  if (await enter.isVisible()) {
-    await enter.click();
-    await home.waitFor();
-  }
+  const button = page.getByRole('button', { name: 'Enter' });
+  const content = page.getByRole('main').or(page.getByRole('tab')).or(page.getByRole('article'));
+  await button.or(content).first().waitFor();
+  if (await button.isVisible()) await enter(page);
 }
 
 export async function screenshot(page, name, options = {}) {
