@@ -7,7 +7,7 @@ import { useStreamStatus } from './useStreamStatus';
 
 /** Hints that come together cause one fetch. */
 const DEBOUNCE_MS = 100;
-/** How often to look when the stream is down. */
+/** How often to look while the stream is not there. */
 const POLL_MS = 10_000;
 
 /** Something that is fetched and kept up to date while it is shown. */
@@ -41,7 +41,7 @@ interface State<T> {
 
 /**
  * Fetches `load()` for `key`, again on each hint that concerns it, and each
- * 10 s while the stream is down. A failing fetch keeps what was known and says
+ * 10 s while the stream is not there. A failing fetch keeps what was known and says
  * since when it is stale.
  */
 export function useResource<T>(
@@ -135,9 +135,10 @@ export function useResource<T>(
     };
   }, [events, reload]);
 
-  const down = status.state === 'down';
+  // Also while connecting: a proxy may hold a stream back for ever.
+  const isLive = status.state === 'live';
   useEffect(() => {
-    if (!down) {
+    if (isLive) {
       return undefined;
     }
     const timer = setInterval(() => {
@@ -146,7 +147,7 @@ export function useResource<T>(
       }
     }, POLL_MS);
     return () => clearInterval(timer);
-  }, [down, reload]);
+  }, [isLive, reload]);
 
   const mutate = useCallback((change: (value: T) => T) => {
     setState(before =>

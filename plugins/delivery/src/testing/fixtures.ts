@@ -437,6 +437,7 @@ export function rolledBackDeployment(): Deployment {
 
 /** Production after the rollback: back on v1.7.2, on hold. */
 export function heldTarget(overrides: Partial<TargetView> = {}): TargetView {
+  const now = { observedAtMs: NOW, reflects: 9 };
   return canaryTarget({
     active: undefined,
     last: rolledBackDeployment(),
@@ -447,6 +448,26 @@ export function heldTarget(overrides: Partial<TargetView> = {}): TargetView {
       deploymentId: 'deployment-g180',
     },
     health: { status: 'healthy', causes: [] },
+    workloads: {
+      ...now,
+      known: {
+        generations: [
+          {
+            generation: 'g172',
+            planId: 'plan-g172',
+            wanted: 4,
+            ready: 4,
+            instances: [1, 2, 3, 4].map(n =>
+              instance(`checkout-old-${n}`, 'g172', DIGEST_172),
+            ),
+          },
+        ],
+      },
+    },
+    traffic: {
+      ...now,
+      known: { accepted: [{ generation: 'g172', percent: 100 }] },
+    },
     verdicts: [FAILED_VERDICT],
     ...overrides,
   });

@@ -5,11 +5,25 @@ import TableCell from '@material-ui/core/TableCell';
 import TableContainer from '@material-ui/core/TableContainer';
 import TableHead from '@material-ui/core/TableHead';
 import TableRow from '@material-ui/core/TableRow';
-import { makeStyles } from '@material-ui/core/styles';
+import { Theme, makeStyles } from '@material-ui/core/styles';
 
-const useStyles = makeStyles({
+const useStyles = makeStyles((theme: Theme) => ({
   container: { overflowX: 'auto', maxWidth: '100%' },
-  cell: { verticalAlign: 'top' },
+  // The theme breaks words anywhere; a column of letters helps nobody, the
+  // table scrolls instead.
+  head: {
+    padding: theme.spacing(0.75, 1),
+    whiteSpace: 'nowrap',
+    wordBreak: 'normal',
+    overflowWrap: 'normal',
+  },
+  cell: {
+    padding: theme.spacing(0.75, 1),
+    verticalAlign: 'top',
+    wordBreak: 'normal',
+    overflowWrap: 'normal',
+  },
+  wide: { minWidth: '14rem', overflowWrap: 'break-word' },
   caption: {
     position: 'absolute',
     width: 1,
@@ -17,11 +31,13 @@ const useStyles = makeStyles({
     overflow: 'hidden',
     clip: 'rect(0 0 0 0)',
   },
-});
+}));
 
 export interface Column<T> {
   title: string;
   render: (row: T) => ReactNode;
+  /** Holds sentences: keeps room for them on narrow screens. */
+  wide?: boolean;
 }
 
 /** A dense table that scrolls within itself on narrow screens. */
@@ -44,7 +60,12 @@ export function DataTable<T>(props: {
         <TableHead>
           <TableRow>
             {props.columns.map(column => (
-              <TableCell key={column.title} scope="col" component="th">
+              <TableCell
+                key={column.title}
+                scope="col"
+                component="th"
+                className={classes.head}
+              >
                 {column.title}
               </TableCell>
             ))}
@@ -54,7 +75,12 @@ export function DataTable<T>(props: {
           {props.rows.map(row => (
             <TableRow key={props.rowKey(row)} hover>
               {props.columns.map(column => (
-                <TableCell key={column.title} className={classes.cell}>
+                <TableCell
+                  key={column.title}
+                  className={`${classes.cell} ${
+                    column.wide ? classes.wide : ''
+                  }`}
+                >
                   {column.render(row)}
                 </TableCell>
               ))}

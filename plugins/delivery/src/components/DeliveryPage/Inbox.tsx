@@ -79,7 +79,7 @@ export function Inbox() {
                     render: row => row.title || DASH,
                   },
                   {
-                    title: t('common.reason'),
+                    title: t('common.reason'), wide: true,
                     render: row => row.message ?? DASH,
                   },
                   {

@@ -61,7 +61,7 @@ export function DeploymentTable(props: { deployments: Deployment[] }) {
       rowKey={row => row.id}
       columns={[
         {
-          title: t('lists.what'),
+          title: t('lists.what'), wide: true,
           render: row => (
             <Link to={paths.deployment(row.id)}>
               {t('deployment.kindTitle', {
@@ -77,7 +77,7 @@ export function DeploymentTable(props: { deployments: Deployment[] }) {
           render: row => <code>{shortSha(row.commitSha)}</code>,
         },
         {
-          title: t('lists.outcome'),
+          title: t('lists.outcome'), wide: true,
           render: row => (
             <>
               <ToneWord tone={deploymentTone(row)}>
@@ -93,7 +93,7 @@ export function DeploymentTable(props: { deployments: Deployment[] }) {
           title: t('common.who'),
           render: row => formatActor(t, row.createdBy),
         },
-        { title: t('lists.cause'), render: row => row.cause },
+        { title: t('lists.cause'), wide: true, render: row => row.cause },
         {
           title: t('common.started'),
           render: row => (

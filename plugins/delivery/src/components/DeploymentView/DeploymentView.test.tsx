@@ -117,7 +117,7 @@ describe('DeploymentView', () => {
       await screen.findByText(/staging is healthy for 4 s of 10 s/),
     ).toHaveTextContent('closed');
     expect(
-      screen.getByText(/deployment started by ada .*release v1.8.0 is ready/),
+      screen.getByText(/Deployment started by ada .*release v1.8.0 is ready/),
     ).toBeInTheDocument();
     expect(
       screen.getByText('It has not started, so there are no steps yet.'),

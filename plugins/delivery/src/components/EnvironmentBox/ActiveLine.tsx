@@ -72,6 +72,9 @@ export function nextLine(
   nowMs: number,
 ): string {
   const { rollout } = deployment;
+  if (rollout?.phase !== 'stepping') {
+    return '';
+  }
   const step = currentStep(deployment);
   const next = nextStep(deployment);
   const what = next && describeStep(t, next.step);

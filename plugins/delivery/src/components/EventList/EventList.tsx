@@ -31,7 +31,7 @@ export function EventList(props: { events: TimelineEvent[] }) {
           render: row => <RelativeTime atMs={row.atMs} />,
         },
         {
-          title: t('lists.what'),
+          title: t('lists.what'), wide: true,
           render: row => (
             <ToneWord tone={TONES[row.level]}>{row.message}</ToneWord>
           ),

@@ -90,7 +90,7 @@ export function InstanceTable(props: {
             ),
         },
         {
-          title: t('instances.cause'),
+          title: t('instances.cause'), wide: true,
           render: row =>
             row.cause && (
               <>

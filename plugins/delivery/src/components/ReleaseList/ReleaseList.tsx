@@ -54,7 +54,7 @@ export function ReleaseList(props: { service: ServiceRef }) {
                   ),
                 },
                 {
-                  title: t('common.commit'),
+                  title: t('common.commit'), wide: true,
                   render: row => (
                     <>
                       <code>{shortSha(row.commit.sha)}</code>{' '}
@@ -63,7 +63,7 @@ export function ReleaseList(props: { service: ServiceRef }) {
                   ),
                 },
                 {
-                  title: t('common.status'),
+                  title: t('common.status'), wide: true,
                   render: row => (
                     <>
                       <ToneWord tone={releaseTone(row.status)}>

@@ -86,7 +86,7 @@ export function ReleaseBody(props: {
       <DefinitionProblems problems={detail.definitionProblems} />
       <ReleaseVerbs detail={detail} reload={reload} />
       <StageStrip stages={release.stages} chosen={shown} onChoose={setChosen} />
-      {stage && <StageFacts stage={stage} />}
+      {stage && <StageFacts stage={stage} said={release.reason?.message} />}
       <LogPane
         log={log}
         label={t('release.log', { stage: t(`words.stage.${shown}`) })}

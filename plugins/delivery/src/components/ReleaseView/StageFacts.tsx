@@ -3,12 +3,16 @@ import { StageState } from '@slipway/backstage-plugin-delivery-common';
 import { ReasonFacts } from '../Reasons';
 
 /** What a stage found out, and why it ended as it did. */
-export function StageFacts(props: { stage: StageState }) {
+export function StageFacts(props: {
+  stage: StageState;
+  /** What the page has said already, not to say it twice. */
+  said?: string;
+}) {
   const { facts, reason } = props.stage;
   const entries = Object.entries(facts ?? {});
   return (
     <>
-      {reason && (
+      {reason && reason.message !== props.said && (
         <>
           <Typography variant="body1">{reason.message}</Typography>
           <ReasonFacts reason={reason} />

@@ -10,6 +10,8 @@ import { MetricChart } from './MetricChart';
 export function AnalysisEvidence(props: {
   verdict: AnalysisVerdict;
   measurements: Measurement[];
+  /** What the page has said already, not to say it twice. */
+  said?: string;
 }) {
   const { verdict } = props;
   const measurements = props.measurements.filter(
@@ -17,7 +19,7 @@ export function AnalysisEvidence(props: {
   );
   return (
     <>
-      {verdict.reason && (
+      {verdict.reason && verdict.reason.message !== props.said && (
         <Typography variant="body1">{verdict.reason.message}</Typography>
       )}
       <VerdictChips verdicts={[verdict]} />

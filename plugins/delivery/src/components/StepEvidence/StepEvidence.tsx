@@ -69,6 +69,7 @@ export function StepEvidence(props: {
                   key={verdict.analysisId}
                   verdict={verdict}
                   measurements={view.measurements}
+                  said={step.reason?.message}
                 />
               ))
             );

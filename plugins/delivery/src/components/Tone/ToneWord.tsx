@@ -18,7 +18,8 @@ const ICONS = {
 const useStyles = makeStyles<Theme, { tone: Tone }>(theme => ({
   root: {
     display: 'inline-flex',
-    alignItems: 'center',
+    // The word stands on the line of the text around it.
+    alignItems: 'baseline',
     gap: theme.spacing(0.5),
     color: theme.palette.text.primary,
     fontWeight: 500,
@@ -26,6 +27,7 @@ const useStyles = makeStyles<Theme, { tone: Tone }>(theme => ({
   icon: {
     fontSize: '1.15em',
     flex: 'none',
+    alignSelf: 'center',
     color: props => toneColour(theme, props.tone),
   },
   '@keyframes turn': { to: { transform: 'rotate(360deg)' } },

@@ -64,7 +64,7 @@ export const words = {
     cancelled: 'Cancelled',
     superseded: 'Superseded',
   },
-  kind: { deploy: 'deployment', rollback: 'rollback', restart: 'restart' },
+  kind: { deploy: 'Deployment', rollback: 'Rollback', restart: 'Restart' },
   paused: {
     step: 'Paused by its step',
     manual: 'Paused by a person',
