@@ -17,7 +17,7 @@ export const REPOSITORY_ANNOTATION = 'slipway.dev/repository';
 function isSafePath(path: string): boolean {
   return (
     path.length <= 500 &&
-    !/^[/~]|[\\\u0000-\u001f\u007f]|^[A-Za-z]:/.test(path) &&
+    !/^[/~]|\\|\p{Cc}|^[A-Za-z]:/u.test(path) &&
     path
       .split('/')
       .every(segment => segment !== '' && segment !== '.' && segment !== '..')

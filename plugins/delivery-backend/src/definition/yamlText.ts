@@ -117,9 +117,7 @@ function refuseText(text: string): YamlProblem | undefined {
       found: `${bytes} bytes`,
     };
   }
-  const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/.exec(
-    text,
-  );
+  const control = /(?![\t\n\r])\p{Cc}|[\ufffe\uffff]/u.exec(text);
   if (control) {
     return {
       ...positionIn(text, control.index),

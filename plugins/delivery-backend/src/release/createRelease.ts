@@ -20,7 +20,7 @@ function checkReference(ref: string): string {
     ref.length === 0 ||
     ref.length > 250 ||
     ref.startsWith('-') ||
-    /[\s\u0000-\u001f\u007f~^:?*[\\]|\.\.|@\{/.test(ref)
+    /[\s~^:?*[\\]|\p{Cc}|\.\.|@\{/u.test(ref)
   ) {
     throw new InputError(
       `"${ref.slice(

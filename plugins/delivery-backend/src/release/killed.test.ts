@@ -1,6 +1,6 @@
-import { givenScanner, layoutBuilder } from './testing/ports';
-import { Mortal } from './testing/mortal';
-import { createReleaseWorld, FILES, ReleaseWorld } from './testing/world';
+import { givenScanner, layoutBuilder } from './__testUtils__/ports';
+import { Mortal } from './__testUtils__/mortal';
+import { createReleaseWorld, FILES, ReleaseWorld } from './__testUtils__/world';
 
 jest.setTimeout(300_000);
 

@@ -30,9 +30,13 @@ const PATTERNS: ReadonlyArray<[RegExp, string]> = [
 ];
 
 // Colours and cursor movement of terminals, and other control characters.
-const TERMINAL =
-  /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
+const ESCAPE = String.fromCharCode(27);
+const BELL = String.fromCharCode(7);
+const TERMINAL = new RegExp(
+  `${ESCAPE}(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^${BELL}${ESCAPE}]*(?:${BELL}|${ESCAPE}\\\\)?|[@-Z\\\\-_])`,
+  'g',
+);
+const CONTROL = /(?![\t\n])\p{Cc}/gu;
 
 /**
  * Makes texts safe to store and show: masks what looks like a secret and every

@@ -12,7 +12,7 @@ import {
   FILES,
   MANIFEST,
   ReleaseWorld,
-} from './testing/world';
+} from './__testUtils__/world';
 
 jest.setTimeout(60_000);
 
@@ -25,7 +25,9 @@ beforeEach(async () => {
   const runner = world.runner();
   const { id } = await world.request(runner);
   release = await world.finish(runner, id);
-  expect(release.status).toBe('ready');
+  if (release.status !== 'ready') {
+    throw new Error(release.reason?.message);
+  }
 });
 
 afterEach(() => world.stop());

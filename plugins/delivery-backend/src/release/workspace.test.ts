@@ -57,13 +57,14 @@ describe('nothing outside the workspace is read', () => {
   });
 
   it('and names of releases and images are no paths', () => {
+    const folder = (release: string, image?: string) => {
+      const folders = attemptFolders('/work', release, 1);
+      return image === undefined ? folders.workspace : folders.layout(image);
+    };
+    expect(folder('r', 'app')).toBe('/work/r/1/layouts/app');
     for (const name of ['..', 'a/b', '', '.hidden', 'a\u0000']) {
-      expect(() => attemptFolders(root, name, 1)).toThrow(
-        /cannot name a folder/,
-      );
-      expect(() => attemptFolders(root, 'r', 1).layout(name)).toThrow(
-        /cannot name a folder/,
-      );
+      expect(() => folder(name)).toThrow(/cannot name a folder/);
+      expect(() => folder('r', name)).toThrow(/cannot name a folder/);
     }
   });
 
@@ -163,9 +164,8 @@ it.each([
   const redact = createRedactor(['hunter22']);
   expect(redact(text)).not.toContain('hunter22');
   const unaware = createRedactor();
-  if (!text.startsWith('it is')) {
-    expect(unaware(text)).not.toContain('hunter22');
-  }
+  // What does not look like a secret is one only for whoever knows it.
+  expect(unaware(text).includes('hunter22')).toBe(text.startsWith('it is'));
   expect(redact('nothing secret at https://git.example.com/x:8080')).toBe(
     'nothing secret at https://git.example.com/x:8080',
   );

@@ -224,11 +224,9 @@ const step = oneOf({
   weight: percent('weight', '10%')
     .optional()
     .meta({ description: 'The share of the traffic that the candidate gets.' }),
-  analysis: analysis
-    .optional()
-    .meta({
-      description: 'Measure, and go on only when every metric is good.',
-    }),
+  analysis: analysis.optional().meta({
+    description: 'Measure, and go on only when every metric is good.',
+  }),
   pause: map({
     duration: duration('duration', '10m', { min: '1s' })
       .optional()
@@ -265,12 +263,10 @@ const canary = map({
       });
     },
   ),
-  metrics: metrics
-    .optional()
-    .meta({
-      description:
-        'What every analysis measures that names no metrics of its own.',
-    }),
+  metrics: metrics.optional().meta({
+    description:
+      'What every analysis measures that names no metrics of its own.',
+  }),
   background: map({
     startingStep: whole('startingStep: the number of a step, counted from 1,', {
       min: 1,
@@ -331,12 +327,9 @@ const blueGreen = map({
     .optional()
     .meta({ description: 'Before the switch, on the preview.' }),
   postAnalysis: analysis.optional().meta({ description: 'After the switch.' }),
-  metrics: metrics
-    .optional()
-    .meta({
-      description:
-        'What an analysis measures that names no metrics of its own.',
-    }),
+  metrics: metrics.optional().meta({
+    description: 'What an analysis measures that names no metrics of its own.',
+  }),
   rollbackWindow,
 }).superRefine((value, context) => {
   for (const side of ['preAnalysis', 'postAnalysis'] as const) {
@@ -353,24 +346,18 @@ const blueGreen = map({
 
 const strategy = oneOf({
   rolling: rolling.optional().meta({ description: 'Batch by batch.' }),
-  canary: canary
-    .optional()
-    .meta({
-      description: 'A growing share of the traffic, judged on the way.',
-    }),
-  blueGreen: blueGreen
-    .optional()
-    .meta({
-      description: 'A whole preview beside what serves, then a switch.',
-    }),
+  canary: canary.optional().meta({
+    description: 'A growing share of the traffic, judged on the way.',
+  }),
+  blueGreen: blueGreen.optional().meta({
+    description: 'A whole preview beside what serves, then a switch.',
+  }),
 });
 
 const manifests = oneOf({
-  plain: path('plain')
-    .optional()
-    .meta({
-      description: 'A file, or a folder of files, with Kubernetes objects.',
-    }),
+  plain: path('plain').optional().meta({
+    description: 'A file, or a folder of files, with Kubernetes objects.',
+  }),
   kustomize: path('kustomize')
     .optional()
     .meta({ description: 'A folder with a kustomization.' }),
@@ -394,11 +381,9 @@ const common = {
     description:
       'automatic: as soon as a release is ready and `after` is met. Default: manual.',
   }),
-  manifests: manifests
-    .optional()
-    .meta({
-      description: 'Where the manifests lie. Default: the folder `deploy`.',
-    }),
+  manifests: manifests.optional().meta({
+    description: 'Where the manifests lie. Default: the folder `deploy`.',
+  }),
   workloads: workloads.optional(),
   progressDeadline: duration('progressDeadline', '10m', {
     min: '1s',
@@ -457,7 +442,11 @@ const image = map({
     args: z
       .record(
         text('the name of a build argument', /^[A-Za-z_][A-Za-z0-9_]*$/, 128),
-        text('a text; quote numbers and booleans', /^[^\u0000]*$/, 4_096),
+        text(
+          'a text; quote numbers and booleans',
+          /^(?:[\t\n]|\P{Cc})*$/u,
+          4_096,
+        ),
         { error: 'a map of names to texts' },
       )
       .optional()
@@ -496,11 +485,9 @@ export const deliveryV1alpha1 = map({
     .optional()
     .meta({ description: 'What belongs to the service. Default: everything.' }),
   images: list(image, 'images', { min: 1, max: 20 }),
-  defaults: map(common)
-    .optional()
-    .meta({
-      description: 'For every environment that does not say otherwise.',
-    }),
+  defaults: map(common).optional().meta({
+    description: 'For every environment that does not say otherwise.',
+  }),
   policy: policy
     .optional()
     .meta({ description: "Adds to the platform's policy." }),

@@ -92,9 +92,11 @@ export async function startMemoryRegistry(): Promise<MemoryRegistry> {
     return blob ? end(200, { 'content-length': blob.length }, blob) : end(404);
   }
 
+  const requests: string[] = [];
+  const misbehaviour: Pick<MemoryRegistry, 'misbehave'> = {};
   const server = createServer((request, response) => {
-    registry.requests.push(`${request.method} ${request.url}`);
-    if (!registry.misbehave?.(request, response)) {
+    requests.push(`${request.method} ${request.url}`);
+    if (!misbehaviour.misbehave?.(request, response)) {
       answer(request, response).catch(error => response.destroy(error));
     }
   });
@@ -102,16 +104,15 @@ export async function startMemoryRegistry(): Promise<MemoryRegistry> {
     server.listen(0, '127.0.0.1', resolve);
   });
   const { port }: AddressInfo = Object(server.address());
-  const registry: MemoryRegistry = {
+  return Object.assign(misbehaviour, {
     access: { url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}` },
     manifests,
     blobs,
-    requests: [],
+    requests,
     stop: () =>
       new Promise((resolve, reject) => {
         server.closeAllConnections();
         server.close(error => (error ? reject(error) : resolve()));
       }),
-  };
-  return registry;
+  });
 }
