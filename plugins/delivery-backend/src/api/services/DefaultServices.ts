@@ -5,7 +5,6 @@ import {
   ServiceOverview,
   ServiceRef,
   ServiceSummary,
-  TargetView,
   deliveryServiceReadPermission,
   deliveryTargetReadPermission,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -51,16 +50,12 @@ export class DefaultServices implements ServicesService {
       }),
       store.releases.list({ service, limit: OVERVIEW_RELEASES }),
     ]);
-    const views = await Promise.all(
-      rows.items.map(target => this.#targets.view(context, target, 'full')),
-    );
     const order = environments.map(environment => environment.name);
-    const targets = views
-      .filter((view): view is TargetView => view !== undefined)
-      .sort(
-        (a, b) =>
-          order.indexOf(a.environment.name) - order.indexOf(b.environment.name),
-      );
+    const views = await this.#targets.views(context, rows.items, 'full');
+    const targets = views.sort(
+      (a, b) =>
+        order.indexOf(a.environment.name) - order.indexOf(b.environment.name),
+    );
     return {
       service: toSummary(row),
       targets,

@@ -61,12 +61,9 @@ export class DefaultTargets implements TargetsService {
       ...query,
       filter: context.grants.filter(deliveryTargetReadPermission),
     });
-    const views = await Promise.all(
-      page.items.map(row => this.#targets.view(context, row, 'list')),
-    );
     return {
-      items: views.filter((view): view is TargetView => view !== undefined),
-      nextCursor: page.nextCursor,
+      ...page,
+      items: await this.#targets.views(context, page.items, 'list'),
     };
   }
 

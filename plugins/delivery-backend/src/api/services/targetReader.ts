@@ -2,15 +2,16 @@ import {
   AnalysisVerdict,
   Deployment,
   TargetView,
+  stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import type { TargetRow } from '../../store/types';
 import { ReleaseLabel, environmentView, targetView } from '../views';
-import { ServiceDependencies } from './dependencies';
+import { EnvironmentInfo, ServiceDependencies } from './dependencies';
 import { Context } from './types';
 
 const MAX_LABELS = 10_000;
 
-/** Reads what one box needs, from the store and the world. */
+/** Reads what the boxes of a page need, from the store and the world. */
 export class TargetReader {
   readonly #deps: ServiceDependencies;
   // A ready release never changes, so its label can be kept.
@@ -20,25 +21,53 @@ export class TargetReader {
     this.#deps = deps;
   }
 
-  /** `full`: also ask the connection and judge the analyses. */
-  async view(
+  /**
+   * The boxes of a page, in its order. `full`: also ask the connections and
+   * judge the analyses. Rows of environments that the platform has taken away
+   * are left out; their history stays in the lists of deployments.
+   */
+  async views(
+    context: Context,
+    rows: TargetRow[],
+    detail: 'full' | 'list',
+  ): Promise<TargetView[]> {
+    const { environments, store } = this.#deps;
+    const known = rows.flatMap(row => {
+      const environment = environments.find(
+        candidate => candidate.name === row.target.environment,
+      );
+      return environment ? [{ row, environment }] : [];
+    });
+    const deployments = await store.deployments.ofTargets(
+      known.map(({ row }) => row.target),
+    );
+    return Promise.all(
+      known.map(({ row, environment }) =>
+        this.#view(
+          context,
+          row,
+          environment,
+          deployments.get(stringifyTarget(row.target)) ?? { open: [] },
+          detail,
+        ),
+      ),
+    );
+  }
+
+  async #view(
     context: Context,
     row: TargetRow,
+    environment: EnvironmentInfo,
+    deployments: { open: Deployment[]; last?: Deployment },
     detail: 'full' | 'list',
-  ): Promise<TargetView | undefined> {
-    const { environments, connections, observer, store } = this.#deps;
+  ): Promise<TargetView> {
+    const { connections, observer } = this.#deps;
     const { target, record } = row;
-    const environment = environments.find(e => e.name === target.environment);
-    if (!environment) {
-      // The platform took the environment away; its history stays in the lists.
-      return undefined;
-    }
-    const [observation, open, last, stableRelease] = await Promise.all([
+    const { open, last } = deployments;
+    const [observation, stableRelease] = await Promise.all([
       detail === 'full'
         ? observer.observe(target, record)
         : observer.glance(target, record),
-      store.deployments.open(target),
-      store.deployments.last(target),
       record.stable ? this.#label(record.stable.releaseId) : undefined,
     ]);
     const judged = record.rollout
