@@ -3,7 +3,7 @@ export * from './metrics';
 export * from './jsonSchema';
 export {
   deliveryV1alpha1,
-  readThreshold,
   V1ALPHA1,
   type DeliveryFileV1alpha1,
 } from './v1alpha1';
+export { readThreshold } from './metricFields';
