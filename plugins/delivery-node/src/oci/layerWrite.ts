@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -11,10 +12,12 @@ import { OCI_MEDIA_TYPES, OciDescriptor } from './manifest';
 import { safeSegments } from './safePaths';
 
 /** Part of every digest we make: never change it without a reason. */
-const GZIP_LEVEL = 6;
+const GZIP_LEVEL = 5;
 const GZIP_OS_BYTE = 9;
 const GZIP_OS_UNKNOWN = 255;
 const SMALL_FILE_BYTES = 1024 * 1024;
+const READ_AHEAD_FILES = 16;
+const BATCH_BYTES = 256 * 1024;
 
 /** One thing in a layer. Modes are set here, not taken from the disk. @public */
 export type LayerEntry = {
@@ -105,39 +108,83 @@ function headerOf(entry: LayerEntry, mtime: Date): WritableHeader {
 }
 
 async function readWhole(file: string, size: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  for await (const chunk of createReadStream(file)) {
-    total += chunk.length;
-    chunks.push(chunk);
-  }
-  if (total !== size) {
+  const bytes = await readFile(file);
+  if (bytes.length !== size) {
     throw new InputError(
-      `${file} changed while it was being packed: ${size} bytes before, ${total} now`,
+      `${file} changed while it was being packed: ${size} bytes before, ${bytes.length} now`,
     );
   }
-  return Buffer.concat(chunks, total);
+  return bytes;
+}
+
+/** Small files are read before their turn, some at once. */
+class Reader {
+  private readonly ahead = new Map<LayerEntry, Promise<Buffer>>();
+  private next = 0;
+
+  constructor(private readonly entries: readonly LayerEntry[]) {}
+
+  async read(entry: LayerEntry): Promise<Buffer | undefined> {
+    while (
+      this.next < this.entries.length &&
+      this.ahead.size < READ_AHEAD_FILES
+    ) {
+      const found = this.entries[this.next];
+      this.next += 1;
+      if (found.type === 'file' && 'file' in found && isSmall(found)) {
+        const reading = readWhole(found.file, found.size);
+        // An error is told when it is the file's turn, not before.
+        reading.catch(() => undefined);
+        this.ahead.set(found, reading);
+      }
+    }
+    const known = this.ahead.get(entry);
+    this.ahead.delete(entry);
+    return known;
+  }
+}
+
+function isSmall(entry: { size: number }): boolean {
+  return entry.size <= SMALL_FILE_BYTES;
+}
+
+/** Few big pieces are compressed much faster than many small ones. */
+function createBatcher(): Transform {
+  let pieces: Buffer[] = [];
+  let size = 0;
+  const take = () => {
+    const batch = Buffer.concat(pieces, size);
+    pieces = [];
+    size = 0;
+    return batch;
+  };
+  return new Transform({
+    transform(chunk: Buffer, _encoding, callback) {
+      pieces.push(chunk);
+      size += chunk.length;
+      callback(undefined, size >= BATCH_BYTES ? take() : undefined);
+    },
+    flush(callback) {
+      callback(undefined, size > 0 ? take() : undefined);
+    },
+  });
 }
 
 async function addEntry(
   pack: tarStream.Pack,
   entry: LayerEntry,
+  reader: Reader,
   mtime: Date,
 ): Promise<void> {
   const header = headerOf(entry, mtime);
-  if (
-    entry.type === 'file' &&
-    'file' in entry &&
-    entry.size > SMALL_FILE_BYTES
-  ) {
+  if (entry.type === 'file' && 'file' in entry && !isSmall(entry)) {
     await pipeline(createReadStream(entry.file), pack.entry(header));
     return;
   }
-  let bytes: Buffer | undefined;
-  if (entry.type === 'file') {
-    bytes =
-      'bytes' in entry ? entry.bytes : await readWhole(entry.file, entry.size);
-  }
+  const bytes =
+    entry.type === 'file' && 'bytes' in entry
+      ? entry.bytes
+      : await reader.read(entry);
   await new Promise<void>((resolve, reject) => {
     const done = (error?: Error | null) => (error ? reject(error) : resolve());
     if (bytes) {
@@ -188,6 +235,7 @@ export async function writeLayer(
 ): Promise<WrittenLayer> {
   const sorted = prepare(entries, options.isLowerFolder ?? (() => false));
   const mtime = new Date(options.mtimeSeconds * 1000);
+  const reader = new Reader(sorted);
   const pack = tarStream.pack();
   const diffHash = createHash('sha256');
   const tap = new Transform({
@@ -199,7 +247,7 @@ export async function writeLayer(
   const filling = (async () => {
     for (const entry of sorted) {
       options.signal?.throwIfAborted();
-      await addEntry(pack, entry, mtime);
+      await addEntry(pack, entry, reader, mtime);
     }
     pack.finalize();
   })().catch(error => {
@@ -209,6 +257,7 @@ export async function writeLayer(
   const writing = layout.writeBlobStream(
     [
       Readable.from(pack),
+      createBatcher(),
       tap,
       createGzip({ level: GZIP_LEVEL }),
       createSystemEraser(),
