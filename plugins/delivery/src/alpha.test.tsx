@@ -35,10 +35,9 @@ describe('the new frontend system', () => {
       await screen.findByRole('heading', { name: 'Estate' }),
     ).toBeInTheDocument();
     // Its place in the navigation.
-    expect(screen.getAllByRole('link', { name: 'Delivery' })[0]).toHaveAttribute(
-      'href',
-      '/delivery',
-    );
+    expect(
+      screen.getAllByRole('link', { name: 'Delivery' })[0],
+    ).toHaveAttribute('href', '/delivery');
   });
 
   it('has a tab and a card on components that name a delivery definition', async () => {
@@ -46,9 +45,7 @@ describe('the new frontend system', () => {
     expect(
       await screen.findByRole('region', { name: 'Production' }),
     ).toBeInTheDocument();
-    expect(
-      await screen.findByText('v1.8.0: Progressing'),
-    ).toBeInTheDocument();
+    expect(await screen.findByText('v1.8.0: Progressing')).toBeInTheDocument();
   });
 
   it('has neither on other entities', async () => {

@@ -54,7 +54,9 @@ export async function renderForEntity(
     </TestApiProvider>,
     {
       routeEntries: [`/delivery${path}`],
-      mountedRoutes: { '/catalog/:namespace/:kind/:name': catalogEntityRouteRef },
+      mountedRoutes: {
+        '/catalog/:namespace/:kind/:name': catalogEntityRouteRef,
+      },
     },
   );
 }

@@ -121,16 +121,26 @@ export function rollout(
     deploymentId: 'deployment-g180',
     attempt: 1,
     kind: 'deploy',
-    strategy: { type: 'canary', steps: [], scaleDownDelayMs: 30_000, rollbackWindow: 0 },
+    strategy: {
+      type: 'canary',
+      steps: [],
+      scaleDownDelayMs: 30_000,
+      rollbackWindow: 0,
+    },
     candidate: generation('g180', DIGEST_180),
     phase: 'stepping',
     steps: STEPS.map((step, index) => ({
       index,
       step,
       status: stepStatus(index, current),
-      startedAtMs: index <= current ? NOW - 5 * MINUTE + index * MINUTE : undefined,
-      finishedAtMs: index < current ? NOW - 4 * MINUTE + index * MINUTE : undefined,
-      endsAtMs: index === current && step.type === 'analysis' ? NOW + 12_000 : undefined,
+      startedAtMs:
+        index <= current ? NOW - 5 * MINUTE + index * MINUTE : undefined,
+      finishedAtMs:
+        index < current ? NOW - 4 * MINUTE + index * MINUTE : undefined,
+      endsAtMs:
+        index === current && step.type === 'analysis'
+          ? NOW + 12_000
+          : undefined,
       analysisId: step.type === 'analysis' ? 'analysis-1' : undefined,
       verdict: step.type === 'analysis' && index < current ? 'pass' : undefined,
     })),

@@ -1,7 +1,17 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { accessibilityProblems, renderForEntity } from '../../__testUtils__';
-import { FakeDeliveryApi, SERVICE, blockedRelease, canaryTarget, deployment, healthyTarget, heldTarget, overview, rollout } from '../../testing';
+import {
+  FakeDeliveryApi,
+  SERVICE,
+  blockedRelease,
+  canaryTarget,
+  deployment,
+  healthyTarget,
+  heldTarget,
+  overview,
+  rollout,
+} from '../../testing';
 import { DeliveryPage } from './DeliveryPage';
 import { inboxOf } from './inbox';
 
@@ -67,7 +77,9 @@ describe('DeliveryPage', () => {
             },
       );
     await renderForEntity(<DeliveryPage />, api);
-    expect(await screen.findByText('Nothing waits for anybody.')).toBeInTheDocument();
+    expect(
+      await screen.findByText('Nothing waits for anybody.'),
+    ).toBeInTheDocument();
     await userEvent.click(
       await screen.findByRole('button', { name: 'Next page' }),
     );
@@ -93,7 +105,11 @@ describe('DeliveryPage', () => {
       }),
     });
     const old = { ...blockedRelease(), createdAtMs: 1 };
-    const newer = { ...blockedRelease(), createdAtMs: 2, status: 'ready' as const };
+    const newer = {
+      ...blockedRelease(),
+      createdAtMs: 2,
+      status: 'ready' as const,
+    };
     expect(inboxOf([timed], [old, newer])).toEqual([]);
   });
 

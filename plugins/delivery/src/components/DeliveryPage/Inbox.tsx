@@ -79,7 +79,8 @@ export function Inbox() {
                     render: row => row.title || DASH,
                   },
                   {
-                    title: t('common.reason'), wide: true,
+                    title: t('common.reason'),
+                    wide: true,
                     render: row => row.message ?? DASH,
                   },
                   {

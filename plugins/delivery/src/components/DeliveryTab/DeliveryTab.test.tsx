@@ -1,7 +1,19 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { accessibilityProblems, renderForEntity } from '../../__testUtils__';
-import { FakeDeliveryApi, canaryTarget, deployment, healthyTarget, heldTarget, instance, overview, unknownTarget, verbsExcept, DIGEST_180, SERVICE } from '../../testing';
+import {
+  FakeDeliveryApi,
+  canaryTarget,
+  deployment,
+  healthyTarget,
+  heldTarget,
+  instance,
+  overview,
+  unknownTarget,
+  verbsExcept,
+  DIGEST_180,
+  SERVICE,
+} from '../../testing';
 import { DeliveryTab } from './DeliveryTab';
 
 jest.setTimeout(60_000);
@@ -96,7 +108,11 @@ describe('DeliveryTab', () => {
     await renderTab(api);
     await screen.findByRole('region', { name: 'Production' });
     api.failures.getOverview = new Error('the database is away');
-    api.emit({ kind: 'target', subject: `${SERVICE}@production`, service: SERVICE });
+    api.emit({
+      kind: 'target',
+      subject: `${SERVICE}@production`,
+      service: SERVICE,
+    });
     expect(
       await screen.findByText(
         /Could not load the environments again; shown as of/,
@@ -107,9 +123,7 @@ describe('DeliveryTab', () => {
       screen.getByRole('region', { name: 'Production' }),
     ).toBeInTheDocument();
     // Other parts go on.
-    expect(
-      screen.getByText(/Nothing was deployed yet/),
-    ).toBeInTheDocument();
+    expect(screen.getByText(/Nothing was deployed yet/)).toBeInTheDocument();
 
     api.failures = {};
     await userEvent.click(screen.getByRole('button', { name: 'Try again' }));
@@ -137,7 +151,11 @@ describe('DeliveryTab', () => {
       name: 'Production',
     });
     api.overview = overview({ targets: [healthyTarget(), heldTarget()] });
-    api.emit({ kind: 'target', subject: `${SERVICE}@production`, service: SERVICE });
+    api.emit({
+      kind: 'target',
+      subject: `${SERVICE}@production`,
+      service: SERVICE,
+    });
     await waitFor(() =>
       expect(production).toHaveTextContent('Last: Rolled back'),
     );
@@ -227,9 +245,7 @@ describe('DeliveryTab', () => {
       request: { reason: 'it looks wrong' },
     });
     expect(api.sent[0].request.idempotencyKey).toMatch(/^[0-9a-f]{32}$/);
-    expect(
-      await screen.findByText('Abort: written down'),
-    ).toBeInTheDocument();
+    expect(await screen.findByText('Abort: written down')).toBeInTheDocument();
   });
 
   it('moves at once after a verb, and tells the truth when it is refused', async () => {
@@ -240,16 +256,14 @@ describe('DeliveryTab', () => {
     const answered = new Promise<void>(resolve => {
       respond = resolve;
     });
-    jest
-      .spyOn(api, 'commandDeployment')
-      .mockImplementation(async () => {
-        await answered;
-        return {
-          commandId: 'c',
-          accepted: false,
-          message: 'the deployment is over',
-        };
-      });
+    jest.spyOn(api, 'commandDeployment').mockImplementation(async () => {
+      await answered;
+      return {
+        commandId: 'c',
+        accepted: false,
+        message: 'the deployment is over',
+      };
+    });
     await renderTab(api);
     const production = await screen.findByRole('region', {
       name: 'Production',
@@ -353,7 +367,9 @@ describe('DeliveryTab', () => {
   ])('has %s behind it', async (tab, text) => {
     const api = new FakeDeliveryApi();
     await renderTab(api, `/${tab}`);
-    expect((await screen.findAllByText(new RegExp(text)))[0]).toBeInTheDocument();
+    expect(
+      (await screen.findAllByText(new RegExp(text)))[0],
+    ).toBeInTheDocument();
     expect(await accessibilityProblems()).toEqual([]);
   });
 });

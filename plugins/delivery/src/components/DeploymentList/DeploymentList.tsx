@@ -61,7 +61,8 @@ export function DeploymentTable(props: { deployments: Deployment[] }) {
       rowKey={row => row.id}
       columns={[
         {
-          title: t('lists.what'), wide: true,
+          title: t('lists.what'),
+          wide: true,
           render: row => (
             <Link to={paths.deployment(row.id)}>
               {t('deployment.kindTitle', {
@@ -77,7 +78,8 @@ export function DeploymentTable(props: { deployments: Deployment[] }) {
           render: row => <code>{shortSha(row.commitSha)}</code>,
         },
         {
-          title: t('lists.outcome'), wide: true,
+          title: t('lists.outcome'),
+          wide: true,
           render: row => (
             <>
               <ToneWord tone={deploymentTone(row)}>

@@ -1,17 +1,23 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { accessibilityProblems, renderForEntity } from '../../__testUtils__';
-import { FakeDeliveryApi, canaryTarget, deployment, deploymentDetail, heldTarget, measurements, overview, rolledBackDeployment, rollout } from '../../testing';
+import {
+  FakeDeliveryApi,
+  canaryTarget,
+  deployment,
+  deploymentDetail,
+  heldTarget,
+  measurements,
+  overview,
+  rolledBackDeployment,
+  rollout,
+} from '../../testing';
 import { DeliveryTab } from '../DeliveryTab';
 
 jest.setTimeout(60_000);
 
 async function renderDeployment(api: FakeDeliveryApi) {
-  await renderForEntity(
-    <DeliveryTab />,
-    api,
-    '/deployments/deployment-g180',
-  );
+  await renderForEntity(<DeliveryTab />, api, '/deployments/deployment-g180');
 }
 
 function rolledBack(): FakeDeliveryApi {
@@ -93,7 +99,9 @@ describe('DeploymentView', () => {
       screen.getByRole('img', { name: 'Asked: stable 90 %, canary 10 %' }),
     ).toBeInTheDocument();
     expect(
-      screen.getByRole('img', { name: /Measured .*stable 90.2 %, canary 9.8 %/ }),
+      screen.getByRole('img', {
+        name: /Measured .*stable 90.2 %, canary 9.8 %/,
+      }),
     ).toBeInTheDocument();
   });
 
@@ -143,7 +151,9 @@ describe('DeploymentView', () => {
     );
     await renderDeployment(api);
     expect(
-      await screen.findByText('Paused: Only 12 of 50 samples came within 1 min.'),
+      await screen.findByText(
+        'Paused: Only 12 of 50 samples came within 1 min.',
+      ),
     ).toBeInTheDocument();
     expect(screen.getByText(/Waits for a person/)).toBeInTheDocument();
   });

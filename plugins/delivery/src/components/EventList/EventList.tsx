@@ -31,7 +31,8 @@ export function EventList(props: { events: TimelineEvent[] }) {
           render: row => <RelativeTime atMs={row.atMs} />,
         },
         {
-          title: t('lists.what'), wide: true,
+          title: t('lists.what'),
+          wide: true,
           render: row => (
             <ToneWord tone={TONES[row.level]}>{row.message}</ToneWord>
           ),

@@ -95,7 +95,8 @@ function GroupOfFindings(props: { group: FindingGroup }) {
         rowKey={row => `${row.image}/${row.id}/${row.package?.path ?? ''}`}
         columns={[
           {
-            title: t('findings.finding'), wide: true,
+            title: t('findings.finding'),
+            wide: true,
             render: row => (
               <>
                 {row.url ? <Link to={row.url}>{row.id}</Link> : row.id}{' '}

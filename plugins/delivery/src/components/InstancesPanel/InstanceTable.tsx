@@ -90,7 +90,8 @@ export function InstanceTable(props: {
             ),
         },
         {
-          title: t('instances.cause'), wide: true,
+          title: t('instances.cause'),
+          wide: true,
           render: row =>
             row.cause && (
               <>

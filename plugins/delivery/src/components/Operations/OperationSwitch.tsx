@@ -17,7 +17,10 @@ export function OperationSwitch(props: {
   const { sending, result, run } = useOperation(target, operation);
   const [expected, setExpected] = useState<boolean>();
   // The next overview tells the truth.
-  useEffect(() => setExpected(undefined), [operation.on, operation.description]);
+  useEffect(
+    () => setExpected(undefined),
+    [operation.on, operation.description],
+  );
   return (
     <>
       <FormControlLabel

@@ -22,7 +22,9 @@ export function Empty(props: {
       )}
       {props.snippets?.map(snippet => (
         <div key={snippet.name}>
-          <Typography variant="subtitle2" component="p">{snippet.name}</Typography>
+          <Typography variant="subtitle2" component="p">
+            {snippet.name}
+          </Typography>
           <CodeSnippet text={snippet.text} language="yaml" showCopyCodeButton />
         </div>
       ))}

@@ -54,7 +54,8 @@ export function ReleaseList(props: { service: ServiceRef }) {
                   ),
                 },
                 {
-                  title: t('common.commit'), wide: true,
+                  title: t('common.commit'),
+                  wide: true,
                   render: row => (
                     <>
                       <code>{shortSha(row.commit.sha)}</code>{' '}
@@ -63,7 +64,8 @@ export function ReleaseList(props: { service: ServiceRef }) {
                   ),
                 },
                 {
-                  title: t('common.status'), wide: true,
+                  title: t('common.status'),
+                  wide: true,
                   render: row => (
                     <>
                       <ToneWord tone={releaseTone(row.status)}>

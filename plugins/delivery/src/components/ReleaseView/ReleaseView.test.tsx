@@ -1,7 +1,15 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { accessibilityProblems, renderForEntity } from '../../__testUtils__';
-import { DIGEST_180, FakeDeliveryApi, SERVICE, blockedRelease, buildingRelease, release, releaseDetail } from '../../testing';
+import {
+  DIGEST_180,
+  FakeDeliveryApi,
+  SERVICE,
+  blockedRelease,
+  buildingRelease,
+  release,
+  releaseDetail,
+} from '../../testing';
 import { DeliveryTab } from '../DeliveryTab';
 
 jest.setTimeout(60_000);
@@ -54,9 +62,10 @@ describe('ReleaseView', () => {
     expect(
       screen.getByText(/Not covered by the scanner .*the base image/),
     ).toBeInTheDocument();
-    expect(
-      screen.getByRole('button', { name: /Gate/ }),
-    ).toHaveAttribute('aria-current', 'true');
+    expect(screen.getByRole('button', { name: /Gate/ })).toHaveAttribute(
+      'aria-current',
+      'true',
+    );
     expect(await accessibilityProblems()).toEqual([]);
   });
 

@@ -54,7 +54,9 @@ export function StepTimeline(props: {
             </Typography>
             <Typography variant="body2" component="span" display="block">
               <ToneWord tone={toneOf(step, rollout)}>
-                {t(`words.stepStatus.${step.status}`)}
+                {step.status === 'pending' && rollout.phase !== 'stepping'
+                  ? t('deployment.notReached')
+                  : t(`words.stepStatus.${step.status}`)}
               </ToneWord>{' '}
               <StepTime step={step} rollout={rollout} nowMs={nowMs} />
               {step.verdict && (

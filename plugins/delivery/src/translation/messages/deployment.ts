@@ -5,6 +5,7 @@ export const deployment = {
   back: 'All environments',
   steps: 'Steps',
   notStarted: 'It has not started, so there are no steps yet.',
+  notReached: 'Not reached',
   waitingFor: 'Waits for',
   gateOpen: 'open',
   gateClosed: 'closed',
