@@ -9,7 +9,7 @@ import {
   DigestMismatchError,
   StaleEpochError,
 } from '@slipway/backstage-plugin-delivery-node';
-import { LocaldEndpoint, ensureLocald } from '../locald';
+import { LocaldEndpoint, ensureLocald, untilAborted } from '../locald';
 
 const TIMEOUT_MS = 15_000;
 
@@ -74,14 +74,15 @@ export class LocaldClient {
   }
 
   private async send(call: LocaldCall, signal: AbortSignal): Promise<Response> {
-    const first = await this.find();
+    const first = await untilAborted(this.find(), signal);
     try {
       return await this.fetch(first, call, signal);
     } catch (error) {
       signal.throwIfAborted();
       this.options.logger.debug(`slipway-locald does not answer: ${error}`);
       this.endpoint = undefined;
-      return this.fetch(await this.find(), call, signal);
+      const again = await untilAborted(this.find(), signal);
+      return this.fetch(again, call, signal);
     }
   }
 

@@ -1,6 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LoggerService } from '@backstage/backend-plugin-api';
-import { InputError, NotFoundError } from '@backstage/errors';
+import {
+  InputError,
+  NotFoundError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
 import {
   LogChunk,
   MeasurementOutcome,
@@ -188,9 +192,18 @@ function createTrafficRouter(client: LocaldClient): TrafficRouter {
       });
     },
     observe(target, signal) {
-      return observe(client, target, signal, ({ traffic }) => traffic, {
-        accepted: [],
-      });
+      return observe(
+        client,
+        target,
+        signal,
+        ({ traffic, routerProblem }) => {
+          if (routerProblem) {
+            throw new ServiceUnavailableError(routerProblem);
+          }
+          return traffic;
+        },
+        { accepted: [] },
+      );
     },
   };
 }

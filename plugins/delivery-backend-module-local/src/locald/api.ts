@@ -4,11 +4,8 @@ import {
   AuthenticationError,
   InputError,
   NotFoundError,
-  isError,
 } from '@backstage/errors';
 import { parseTarget } from '@slipway/backstage-plugin-delivery-common';
-import { StaleEpochError } from '@slipway/backstage-plugin-delivery-node';
-import { z } from 'zod';
 import {
   PROTOCOL,
   ensureSchema,
@@ -17,6 +14,15 @@ import {
   sharesSchema,
   trafficSchema,
 } from './protocol';
+import {
+  isExpected,
+  numberOf,
+  parse,
+  readJson,
+  requireName,
+  send,
+  sendError,
+} from './json';
 import { Supervisor } from './supervisor';
 import { streamChanges } from './watch';
 
@@ -25,7 +31,6 @@ import { streamChanges } from './watch';
  * file. Paths are /v1/<resource>, with target ids and names percent-encoded.
  */
 
-const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_WAIT_MS = 30_000;
 const MAX_LINES = 1_000;
 
@@ -37,70 +42,6 @@ export interface ApiOptions {
   log(message: string): void;
   /** Ends the process once the answer is out. */
   shutdown(options: { instances: boolean }): void;
-}
-
-const STATUS: Record<string, number> = {
-  InputError: 400,
-  DigestMismatchError: 400,
-  AuthenticationError: 401,
-  NotFoundError: 404,
-  ConflictError: 409,
-  StaleEpochError: 409,
-};
-
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) {
-      throw new InputError(
-        `The request has more than ${MAX_BODY_BYTES} bytes, which is the limit`,
-      );
-    }
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}');
-  } catch (error) {
-    throw new InputError('The request body is not JSON', error);
-  }
-}
-
-function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (!result.success) {
-    throw new InputError(
-      `The request body is not what this API expects: ${result.error.issues
-        .map(issue => `${issue.path.join('.')}: ${issue.message}`)
-        .join('; ')}`,
-    );
-  }
-  return result.data;
-}
-
-function send(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-  });
-  response.end(text);
-}
-
-function sendError(response: ServerResponse, error: unknown): void {
-  const name = isError(error) ? error.name : 'Error';
-  const message = isError(error) ? error.message : String(error);
-  send(response, STATUS[name] ?? 500, {
-    error: {
-      name,
-      message,
-      ...(error instanceof StaleEpochError && {
-        ours: error.ours,
-        theirs: error.theirs,
-      }),
-    },
-  });
 }
 
 export function createApi(options: ApiOptions): http.Server {
@@ -117,7 +58,7 @@ export function createApi(options: ApiOptions): http.Server {
           ),
         );
     answer.catch(error => {
-      if (!(isError(error) && error.name in STATUS)) {
+      if (!isExpected(error)) {
         options.log(`${request.method} ${request.url}: ${error?.stack}`);
       }
       if (response.headersSent) {
@@ -213,9 +154,6 @@ async function handleTarget(
     case 'GET':
       send(response, 200, supervisor.snapshot(id));
       return;
-    case 'POST reserve':
-      send(response, 200, { port: await supervisor.reserve(id) });
-      return;
     case 'PUT generations':
       await supervisor.ensure(
         id,
@@ -288,23 +226,4 @@ async function handleTarget(
     default:
       throw new NotFoundError(`No such resource of a target: ${action}`);
   }
-}
-
-function requireName(name: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/.test(name)) {
-    throw new InputError(
-      `"${name}" is not a name; expected letters, digits, dots and dashes`,
-    );
-  }
-  return name;
-}
-
-function numberOf(query: URLSearchParams, name: string): number {
-  const value = Number(query.get(name) ?? 0);
-  if (!Number.isFinite(value) || value < 0) {
-    throw new InputError(
-      `The parameter "${name}" is "${query.get(name)}"; expected a number`,
-    );
-  }
-  return value;
 }

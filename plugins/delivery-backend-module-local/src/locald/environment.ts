@@ -1,5 +1,7 @@
 import { delimiter, dirname } from 'node:path';
+import { InputError } from '@backstage/errors';
 import { EnvEntry } from './protocol';
+import { Secrets, missingSecret } from './secrets';
 
 /*
  * What a service's process sees: nothing of ours. The image's variables, the
@@ -50,7 +52,7 @@ export interface EnvironmentInput {
   entries: EnvEntry[];
   /** Service name to URL. */
   peers: ReadonlyMap<string, string>;
-  secrets: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  secrets: Secrets;
   instance: string;
   environment: string;
   port: number | undefined;
@@ -58,7 +60,7 @@ export interface EnvironmentInput {
   mark: string;
 }
 
-/** Errors: plain `Error` naming a secret or key that is missing. */
+/** Errors: `InputError` naming a secret or key that is missing. */
 export function buildEnvironment(
   input: EnvironmentInput,
 ): Record<string, string> {
@@ -109,8 +111,8 @@ function valueOf(entry: EnvEntry, input: EnvironmentInput): string | undefined {
     const { name, key, optional } = entry.secret;
     const value = input.secrets[name]?.[key];
     if (value === undefined && !optional) {
-      throw new Error(
-        `The variable ${entry.name} needs the key "${key}" of secret "${name}", which is not there; put it in secrets/${input.environment}.json in the data directory of the local environment as {"${name}": {"${key}": "..."}}`,
+      throw new InputError(
+        missingSecret(entry.name, entry.secret, input.environment),
       );
     }
     return value;

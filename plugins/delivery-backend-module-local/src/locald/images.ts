@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { InputError } from '@backstage/errors';
@@ -14,6 +14,7 @@ import {
 import { ImageProcess } from './entrypoint';
 import { readTextIfThere, writeAtomically } from './files';
 import { RegistryAddress } from './protocol';
+import { untilAborted } from './waiting';
 
 /*
  * Images on disk: each digest is pulled, verified and unpacked once, into a
@@ -24,11 +25,23 @@ import { RegistryAddress } from './protocol';
 
 const MAX_IMAGE_BYTES = 2 * 1024 ** 3;
 const CONFIG_MAX_BYTES = 1024 * 1024;
+const PULL_TIMEOUT_MS = 10 * 60_000;
+const BLOB_GRACE_MS = 60 * 60_000;
 
 export interface UnpackedImage {
   digest: Digest;
   rootfs: string;
   process: ImageProcess;
+}
+
+/** `image.json` beside an unpacked image. */
+interface ImageFile {
+  process: ImageProcess;
+  blobs: Digest[];
+}
+
+function isLoopback(host: string): boolean {
+  return /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/.test(host);
 }
 
 function strings(value: unknown): string[] {
@@ -77,13 +90,11 @@ export class ImageStore {
     const { digest } = requireDigest(reference);
     const folder = this.folderOf(digest);
     const text = await readTextIfThere(join(folder, 'image.json'));
-    return text === undefined
-      ? undefined
-      : {
-          digest,
-          rootfs: join(folder, 'rootfs'),
-          process: JSON.parse(text),
-        };
+    if (text === undefined) {
+      return undefined;
+    }
+    const { process }: ImageFile = JSON.parse(text);
+    return { digest, rootfs: join(folder, 'rootfs'), process };
   }
 
   /**
@@ -101,19 +112,30 @@ export class ImageStore {
       return found;
     }
     const { digest, repository, host } = requireDigest(reference);
-    if (host !== undefined && host !== registry.host) {
+    // The registry of this machine may have moved to another port meanwhile;
+    // what a digest names is the same wherever it lies.
+    if (
+      host !== undefined &&
+      host !== registry.host &&
+      !(isLoopback(host) && isLoopback(registry.host))
+    ) {
       throw new InputError(
         `The image ${reference} lies on "${host}"; the local environment pulls from "${registry.host}" only`,
       );
     }
     let pull = this.running.get(digest);
     if (!pull) {
-      pull = this.pull(digest, repository, registry, signal).finally(() =>
-        this.running.delete(digest),
-      );
+      // Others may wait for it too, so it does not end with its first caller.
+      pull = this.pull(
+        digest,
+        repository,
+        registry,
+        AbortSignal.timeout(PULL_TIMEOUT_MS),
+      ).finally(() => this.running.delete(digest));
+      pull.catch(() => undefined);
       this.running.set(digest, pull);
     }
-    return pull;
+    return untilAborted(pull, signal);
   }
 
   /** Removes unpacked images that are not in the list, keeping some. */
@@ -131,6 +153,29 @@ export class ImageStore {
       const gone = join(this.unpacked, `.partial-${randomUUID()}`);
       await rename(join(this.unpacked, name), gone);
       await removeTree(gone);
+    }
+    await this.pruneBlobs();
+  }
+
+  /** Blobs of no unpacked image; not those that a pull may be bringing now. */
+  private async pruneBlobs(): Promise<void> {
+    const used = new Set<string>();
+    for (const name of await readdir(this.unpacked)) {
+      const text = await readTextIfThere(
+        join(this.unpacked, name, 'image.json'),
+      );
+      if (text !== undefined) {
+        const { blobs }: ImageFile = JSON.parse(text);
+        blobs.forEach(digest => used.add(parseDigest(digest).hex));
+      }
+    }
+    const folder = join(this.directory, 'layout', 'blobs', 'sha256');
+    const oldestMs = Date.now() - BLOB_GRACE_MS;
+    for (const name of this.running.size === 0 ? await readdir(folder) : []) {
+      const path = join(folder, name);
+      if (!used.has(name) && (await stat(path)).mtimeMs < oldestMs) {
+        await rm(path, { force: true });
+      }
     }
   }
 
@@ -180,10 +225,16 @@ export class ImageStore {
         absoluteLinks: 'rebase',
         signal,
       });
-      await writeAtomically(
-        join(partial, 'image.json'),
-        JSON.stringify(process),
-      );
+      const file: ImageFile = {
+        process,
+        blobs: [
+          digest,
+          descriptor.digest,
+          manifest.config.digest,
+          ...manifest.layers.map(layer => layer.digest),
+        ],
+      };
+      await writeAtomically(join(partial, 'image.json'), JSON.stringify(file));
       await writeAtomically(join(partial, 'used'), `${Date.now()}`);
       const folder = this.folderOf(digest);
       await removeTree(folder);

@@ -3,6 +3,7 @@ export {
   type EnsureLocaldOptions,
   type LocaldEndpoint,
 } from './spawn';
+export { untilAborted } from './waiting';
 export { METRICS } from './metrics';
 export { serviceUrlVariable } from './environment';
 export type {

@@ -13,12 +13,20 @@ import {
   adoptProcess,
   startProcess,
 } from './childProcess';
+import {
+  asCrashLoop,
+  causeOfEnd,
+  causeOfProbe,
+  causeOfStart,
+  describeExit,
+} from './causes';
 import { TargetLog } from './logs';
 import { OutputTail } from './outputTail';
 import { ProbeReport, runProbes } from './probes';
 import { RunSpec } from './protocol';
 import { Endpoint } from './router';
 import { InstanceRecord } from './state';
+import { untilAborted, within } from './waiting';
 
 /*
  * One instance: a process that is started, probed, started again when it
@@ -154,8 +162,11 @@ export class Instance implements Endpoint {
         }
         failure = await this.supervise(handle);
       } catch (error) {
+        if (signal.aborted) {
+          break;
+        }
         failure = causeOfStart(error);
-        this.say(failure.summary);
+        this.say(`${failure.summary}: ${failure.evidence}`);
       }
       this.ready = false;
       if (signal.aborted) {
@@ -165,7 +176,11 @@ export class Instance implements Endpoint {
     }
     this.phase = 'stopped';
     this.ready = false;
-    await rm(this.options.directory, { recursive: true, force: true });
+    try {
+      await rm(this.options.directory, { recursive: true, force: true });
+    } catch (error) {
+      this.say(`Its folder cannot be removed: ${error}`);
+    }
     this.options.onChange();
   }
 
@@ -180,19 +195,29 @@ export class Instance implements Endpoint {
       record.restarts += 1;
       return undefined;
     }
-    const plan = await this.prepare(record.port);
-    this.digest = plan.digest;
+    try {
+      const plan = await this.prepare(record.port);
+      this.digest = plan.digest;
+    } catch (error) {
+      // It runs all the same; what runs is then not known, and not said.
+      this.say(`What runs here is not known: ${error}`);
+    }
     this.say(`Taken over again (process ${handle.pid})`);
     return handle;
   }
 
   private prepare(port: number | undefined): Promise<LaunchPlan> {
-    return this.options.prepare(port, this.options.directory, phase => {
-      if (!this.isStopping && this.phase !== phase) {
-        this.phase = phase;
-        this.options.onChange();
-      }
-    });
+    const preparing = this.options.prepare(
+      port,
+      this.options.directory,
+      phase => {
+        if (!this.isStopping && this.phase !== phase) {
+          this.phase = phase;
+          this.options.onChange();
+        }
+      },
+    );
+    return untilAborted(preparing, this.stopping.signal);
   }
 
   private async launch(): Promise<ProcessHandle> {
@@ -204,7 +229,6 @@ export class Instance implements Endpoint {
       record.port = await this.options.takePort();
     }
     const plan = await this.prepare(record.port);
-    this.stopping.signal.throwIfAborted();
     this.digest = plan.digest;
     this.phase = 'starting';
     const handle = await startProcess({
@@ -267,18 +291,9 @@ export class Instance implements Endpoint {
     }
     ended.abort();
     await Promise.all(tails.map(tail => tail.stop()));
-    const how = describeExit(info);
-    this.say(`Ended ${how}`);
+    this.say(`Ended ${describeExit(info)}`);
     const lines = this.options.log.tail(this.id, EVIDENCE_LINES);
-    return {
-      code: reason ? 'probe-failing' : 'exited',
-      summary: reason ? `Restarted: ${reason}` : `The process ended ${how}`,
-      evidence: [reason, ...lines].filter(Boolean).join('\n'),
-      action: reason
-        ? 'Look at what the probe asks, and at the log'
-        : 'Look at the last lines of the log',
-      sinceMs: Date.now(),
-    };
+    return causeOfEnd(info, reason, lines);
   }
 
   private async wait(failure: HealthCause, ranMs: number): Promise<void> {
@@ -288,13 +303,7 @@ export class Instance implements Endpoint {
     delete record.start;
     const waitMs = this.backoff.crashed(ranMs);
     const loop = this.backoff.looping() && failure.code === 'exited';
-    this.cause = loop
-      ? {
-          ...failure,
-          code: 'crash-loop',
-          summary: `${failure.summary}, again and again (${record.restarts} restarts)`,
-        }
-      : failure;
+    this.cause = loop ? asCrashLoop(failure, record.restarts) : failure;
     this.phase = 'backing-off';
     this.say(`Starting again in ${waitMs} ms`);
     this.options.onChange();
@@ -347,14 +356,7 @@ export class Instance implements Endpoint {
     const before = JSON.stringify([this.ready, this.cause]);
     this.ready = report.ready;
     if (report.failing) {
-      const { probe, text, sinceMs } = report.failing;
-      this.cause = {
-        code: 'probe-failing',
-        summary: `The ${probe} probe fails`,
-        evidence: text,
-        action: `See why the service does not answer its ${probe} probe; its log may say more`,
-        sinceMs,
-      };
+      this.cause = causeOfProbe(report.failing);
     } else if (report.ready) {
       this.cause = undefined;
     }
@@ -381,60 +383,5 @@ export class Instance implements Endpoint {
   private say(text: string): void {
     const { log, generation } = this.options;
     log.append({ instance: this.id, generation, stream: 'system', text });
-  }
-}
-
-function describeExit(info: ExitInfo): string {
-  if (info.code !== undefined) {
-    return `with exit code ${info.code}`;
-  }
-  return info.signal ? `by ${info.signal}` : '(how is not known)';
-}
-
-/** Why a start failed, in the words of health causes. */
-export function causeOfStart(error: unknown): HealthCause {
-  const message = error instanceof Error ? error.message : String(error);
-  const base = { evidence: message, sinceMs: Date.now() };
-  if (message.startsWith('Not runnable locally')) {
-    return {
-      ...base,
-      code: 'not-runnable',
-      summary: message,
-      action: 'Use an image whose entrypoint is node, or another environment',
-    };
-  }
-  if (error instanceof ImagePullError) {
-    return {
-      ...base,
-      code: 'image-pull',
-      summary: 'The image cannot be pulled',
-      action: 'See whether the registry answers and holds this digest',
-    };
-  }
-  return {
-    ...base,
-    code: 'start-failed',
-    summary: 'The process cannot be started',
-    action: 'The message says what is missing',
-  };
-}
-
-/** The image could not be brought here; the cause says why. */
-export class ImagePullError extends Error {
-  readonly name = 'ImagePullError';
-}
-
-async function within<T>(
-  durationMs: number,
-  promise: Promise<T>,
-): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<undefined>(resolve => {
-    timer = setTimeout(() => resolve(undefined), durationMs);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
   }
 }

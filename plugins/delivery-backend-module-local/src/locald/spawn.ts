@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LoggerService } from '@backstage/backend-plugin-api';
@@ -12,7 +12,9 @@ import { PROTOCOL } from './protocol';
 const READY_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
 const EXIT_TAKEN = 3;
-const LOG_TAIL_BYTES = 2_000;
+const LOG_TAIL_LENGTH = 2_000;
+const LOG_MAX_BYTES = 4 * 1024 * 1024;
+const PATIENCE_MS = 2_000;
 
 /** How to reach a slipway-locald that has answered. */
 export interface LocaldEndpoint {
@@ -68,7 +70,7 @@ async function tryEndpoint(
   try {
     const response = await fetch(`${url}/v1/health`, {
       headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(2_000),
+      signal: AbortSignal.timeout(PATIENCE_MS),
     });
     const health = response.ok ? await response.json() : undefined;
     // The port may be somebody else's by now.
@@ -81,11 +83,34 @@ async function tryEndpoint(
   }
 }
 
-async function start(dataDirectory: string): Promise<{
-  exited: Promise<number>;
-}> {
+/** `exitCode` is set once it has ended. */
+interface StartedLocald {
+  exitCode?: number;
+}
+
+async function rotate(path: string): Promise<void> {
+  const text = await readTextIfThere(path);
+  if (text !== undefined && text.length > LOG_MAX_BYTES) {
+    await rename(path, `${path}.1`);
+  }
+}
+
+/** Not the backend's environment: that one holds its secrets. */
+function scrubbedEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', 'SystemRoot'].flatMap(name => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+async function start(options: EnsureLocaldOptions): Promise<StartedLocald> {
+  const { dataDirectory, logger } = options;
   const paths = localdPaths(dataDirectory);
+  logger.info(`Starting slipway-locald on ${dataDirectory}`);
   await mkdir(paths.directory, { recursive: true, mode: 0o700 });
+  await rotate(paths.log);
   const log = await open(paths.log, 'a', 0o600);
   try {
     const child = spawn(
@@ -93,34 +118,46 @@ async function start(dataDirectory: string): Promise<{
       [...localdCommand(), '--data-directory', resolve(dataDirectory)],
       {
         cwd: paths.directory,
-        // Not the backend's environment: that one holds its secrets.
-        env: Object.fromEntries(
-          ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', 'SystemRoot'].flatMap(
-            name => {
-              const value = process.env[name];
-              return value === undefined ? [] : [[name, value]];
-            },
-          ),
-        ),
+        env: scrubbedEnvironment(),
         stdio: ['ignore', log.fd, log.fd],
         detached: true,
       },
     );
-    const exited = new Promise<number>((done, reject) => {
-      child.once('exit', code => done(code ?? 1));
-      child.once('error', reject);
+    const started: StartedLocald = {};
+    child.once('exit', code => {
+      started.exitCode = code ?? 1;
     });
-    exited.catch(() => undefined);
+    child.once('error', error => {
+      logger.warn(`slipway-locald cannot be started: ${error}`);
+      started.exitCode = 1;
+    });
     child.unref();
-    return { exited };
+    return started;
   } finally {
     await log.close();
   }
 }
 
-async function logTail(dataDirectory: string): Promise<string> {
-  const bytes = await readFile(localdPaths(dataDirectory).log);
-  return bytes.subarray(-LOG_TAIL_BYTES).toString('utf8').trim();
+async function failure(
+  dataDirectory: string,
+  what: string,
+): Promise<ServiceUnavailableError> {
+  const bytes = await readTextIfThere(localdPaths(dataDirectory).log);
+  return new ServiceUnavailableError(
+    `slipway-locald ${what}. Its log ends with:\n${(bytes ?? '')
+      .slice(-LOG_TAIL_LENGTH)
+      .trim()}`,
+  );
+}
+
+/** Ends one of another protocol; what it runs goes on for its successor. */
+async function replace(found: LocaldEndpoint): Promise<void> {
+  await fetch(`${found.url}/v1/shutdown?instances=keep`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${found.token}` },
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+  await delay(10 * POLL_MS);
 }
 
 /**
@@ -135,55 +172,32 @@ export async function ensureLocald(
 ): Promise<LocaldEndpoint> {
   const { dataDirectory, logger, signal } = options;
   const deadlineMs = Date.now() + (options.timeoutMs ?? READY_TIMEOUT_MS);
-  let exit: { code: number } | undefined;
-  let started = false;
+  let child: StartedLocald | undefined;
   while (Date.now() < deadlineMs) {
     signal?.throwIfAborted();
     const found = await tryEndpoint(dataDirectory);
-    if (found && found.protocol !== PROTOCOL) {
+    if (found && found.protocol === PROTOCOL) {
+      return found;
+    }
+    if (found) {
       logger.info(
         `slipway-locald speaks protocol ${found.protocol}, this backend ${PROTOCOL}; replacing it, its services go on`,
       );
-      await fetch(`${found.url}/v1/shutdown?instances=keep`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${found.token}` },
-      });
-    } else if (found) {
-      return found;
-    } else if (!started || exit?.code === EXIT_TAKEN) {
-      if (started) {
-        // Another one has the lock: it will be ready soon, or die of something.
-        await delay(10 * POLL_MS);
-      }
-      started = true;
-      exit = undefined;
-      logger.info(`Starting slipway-locald on ${dataDirectory}`);
-      const { exited } = await start(dataDirectory);
-      exited.then(
-        code => {
-          exit = { code };
-        },
-        error => {
-          logger.warn(`slipway-locald cannot be started: ${error}`);
-          exit = { code: 1 };
-        },
-      );
-      await delay(POLL_MS);
-    } else if (exit) {
-      throw new ServiceUnavailableError(
-        `slipway-locald ended with code ${
-          exit.code
-        } while it was started. Its log ends with:\n${await logTail(
-          dataDirectory,
-        )}`,
+      await replace(found);
+    } else if (!child) {
+      child = await start(options);
+    } else if (child.exitCode === EXIT_TAKEN) {
+      // Another one has the lock: it will be ready soon, or die of something.
+      await delay(10 * POLL_MS);
+      child = undefined;
+    } else if (child.exitCode !== undefined) {
+      throw await failure(
+        dataDirectory,
+        `ended with code ${child.exitCode} while it was started`,
       );
     } else {
       await delay(POLL_MS);
     }
   }
-  throw new ServiceUnavailableError(
-    `slipway-locald was not ready in time. Its log ends with:\n${await logTail(
-      dataDirectory,
-    )}`,
-  );
+  throw await failure(dataDirectory, 'was not ready in time');
 }

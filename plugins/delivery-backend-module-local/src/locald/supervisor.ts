@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConflictError, InputError, NotFoundError } from '@backstage/errors';
 import {
@@ -14,15 +14,16 @@ import {
 } from '@slipway/backstage-plugin-delivery-node';
 import { BackoffPolicy } from './backoff';
 import { resolveEntrypoint } from './entrypoint';
-import { fileNameFor, readTextIfThere } from './files';
+import { fileNameFor } from './files';
 import { ImageStore } from './images';
 import { TargetLog } from './logs';
 import { INSTANCE_PORTS, ROUTER_PORTS, findPort } from './ports';
-import { findByEnvironment, sendSignal } from './processes';
-import { MARK_VARIABLE } from './environment';
+import { endLostProcesses } from './lostProcesses';
+import { Secrets, assertSecrets, readSecrets } from './secrets';
 import { EnsureRequest, RegistryAddress, RunSpec } from './protocol';
 import { StateFile } from './state';
-import { Target, TargetHost, TargetSnapshot } from './target';
+import { TargetHost } from './launch';
+import { Target, TargetSnapshot } from './target';
 import { TrafficSettings, DEFAULT_TRAFFIC } from './traffic';
 
 /*
@@ -71,7 +72,7 @@ export class Supervisor {
     await mkdir(join(this.options.directory, 'logs'), { recursive: true });
     await this.state.load();
     await this.images.start();
-    await this.endLostProcesses();
+    await endLostProcesses(this.state, this.options.log);
     for (const id of Object.keys(this.state.targets)) {
       await this.open(id);
     }
@@ -124,13 +125,6 @@ export class Supervisor {
     };
   }
 
-  /** Allocates the router's port; the same one for ever after. */
-  async reserve(id: string): Promise<number> {
-    const target = await this.open(id);
-    await this.state.save();
-    return target.state.port;
-  }
-
   /** Errors: `InputError` when the image or the spec cannot run here. */
   async checkImage(
     spec: RunSpec,
@@ -144,14 +138,7 @@ export class Supervisor {
       signal,
     );
     await resolveEntrypoint(spec, image.process, image.rootfs);
-    const secrets = await this.secrets(environment);
-    for (const { secret, name } of spec.env) {
-      if (secret && !secret.optional && !secrets[secret.name]?.[secret.key]) {
-        throw new InputError(
-          `The variable ${name} needs the key "${secret.key}" of secret "${secret.name}"; put it in ${environment}.json below ${this.options.secretsDirectory} as {"${secret.name}": {"${secret.key}": "..."}}`,
-        );
-      }
-    }
+    assertSecrets(spec.env, await this.secrets(environment), environment);
   }
 
   async ensure(
@@ -316,6 +303,7 @@ export class Supervisor {
         return port;
       },
       save: () => this.state.save(),
+      log: message => this.options.log(message),
       onChange: id => this.onChange(id),
       peers: (environment, names) => this.peers(environment, names),
       secrets: environment => this.secrets(environment),
@@ -338,30 +326,8 @@ export class Supervisor {
     return peers;
   }
 
-  private async secrets(
-    environment: string,
-  ): Promise<Record<string, Record<string, string>>> {
-    const path = join(
-      this.options.secretsDirectory,
-      `${fileNameFor(environment)}.json`,
-    );
-    const text = await readTextIfThere(path);
-    if (text === undefined) {
-      return {};
-    }
-    const { mode } = await stat(path);
-    // eslint-disable-next-line no-bitwise
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw new InputError(
-        `The secrets file ${path} can be read by other users of this machine; make it private (chmod 600)`,
-      );
-    }
-    try {
-      return JSON.parse(text);
-    } catch {
-      // The parser's message would quote the file.
-      throw new InputError(`The secrets file ${path} is not JSON`);
-    }
+  private secrets(environment: string): Promise<Secrets> {
+    return readSecrets(this.options.secretsDirectory, environment);
   }
 
   /** Changes of one turn of the event loop are told once. */
@@ -394,27 +360,5 @@ export class Supervisor {
       }
     }
     return used;
-  }
-
-  /** Started in the instant of a crash: they run and no record names them. */
-  private async endLostProcesses(): Promise<void> {
-    const known = new Set<number>();
-    for (const { generations } of Object.values(this.state.targets)) {
-      for (const { instances } of Object.values(generations)) {
-        for (const { pid } of instances) {
-          if (pid !== undefined) {
-            known.add(pid);
-          }
-        }
-      }
-    }
-    const marked = await findByEnvironment(MARK_VARIABLE, this.state.mark);
-    for (const { pid, group } of marked) {
-      // Children of an instance carry the mark too, and are of its group.
-      if (!known.has(group)) {
-        this.options.log(`Ending the lost process ${pid}`);
-        sendSignal(pid, 'SIGKILL', { group: false });
-      }
-    }
   }
 }

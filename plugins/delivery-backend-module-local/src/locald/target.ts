@@ -6,14 +6,10 @@ import {
   TrafficShare,
   TrafficState,
 } from '@slipway/backstage-plugin-delivery-common';
-import { BackoffPolicy } from './backoff';
-import { resolveEntrypoint } from './entrypoint';
-import { buildEnvironment } from './environment';
-import { ImageStore } from './images';
-import { ImagePullError, Instance } from './instance';
+import { Instance } from './instance';
+import { TargetHost, prepareLaunch } from './launch';
 import { TargetLog } from './logs';
 import { RequestMetrics } from './metrics';
-import { RegistryAddress } from './protocol';
 import { Router } from './router';
 import { GenerationRecord, InstanceRecord, TargetState } from './state';
 import { DEFAULT_TRAFFIC, TrafficGenerator } from './traffic';
@@ -24,21 +20,7 @@ import { DEFAULT_TRAFFIC, TrafficGenerator } from './traffic';
  */
 
 const MEASURED_WINDOW_MS = 10_000;
-
-/** What a target needs of the process around it. */
-export interface TargetHost {
-  directory: string;
-  mark: string;
-  images: ImageStore;
-  backoff?: BackoffPolicy;
-  takePort(): Promise<number>;
-  save(): Promise<void>;
-  onChange(id: string): void;
-  /** Service name to router URL, for the names that are given. */
-  peers(environment: string, names: string[]): Map<string, string>;
-  secrets(environment: string): Promise<Record<string, Record<string, string>>>;
-  credentials(host: string): RegistryAddress['credentials'];
-}
+const LISTEN_RETRY_MS = 1_000;
 
 /** The whole state of a target, as the backend gets it. */
 export interface TargetSnapshot {
@@ -47,6 +29,8 @@ export interface TargetSnapshot {
   revision: number;
   generations: GenerationState[];
   traffic: TrafficState;
+  /** Why nobody can reach the router now. */
+  routerProblem?: string;
   generator: {
     on: boolean;
     requestsPerSecond: number;
@@ -63,6 +47,7 @@ export class Target {
   private readonly generator: TrafficGenerator;
   private readonly instances = new Map<string, Map<string, Instance>>();
   private readonly shutdown = new AbortController();
+  private routerProblem: string | undefined;
 
   constructor(
     readonly id: string,
@@ -88,13 +73,33 @@ export class Target {
   /** Goes on with what the state file says: processes that live are kept. */
   async start(): Promise<void> {
     this.router.setShares(this.state.shares);
-    await this.router.listen();
+    await this.listen();
     for (const [name, generation] of Object.entries(this.state.generations)) {
       for (const record of generation.instances) {
         this.add(name, generation, record);
       }
     }
     this.reconcile();
+  }
+
+  /** A port that is taken for now must not keep everything else down. */
+  private async listen(): Promise<void> {
+    try {
+      await this.router.listen();
+      this.routerProblem = undefined;
+    } catch (error) {
+      this.routerProblem = `The router of ${
+        this.id
+      } cannot listen on its port ${this.state.port}: ${
+        error instanceof Error ? error.message : error
+      }`;
+      this.host.log(this.routerProblem);
+      setTimeout(() => {
+        if (!this.shutdown.signal.aborted) {
+          this.listen();
+        }
+      }, LISTEN_RETRY_MS).unref();
+    }
   }
 
   setShares(shares: TrafficShare[]): void {
@@ -176,6 +181,7 @@ export class Target {
       revision,
       generations: [...names].map(name => this.generationState(name)),
       traffic: this.trafficState(nowMs),
+      ...(this.routerProblem && { routerProblem: this.routerProblem }),
       generator: {
         ...(this.state.traffic ?? DEFAULT_TRAFFIC),
         sent: this.generator.sent,
@@ -254,47 +260,19 @@ export class Target {
       directory: join(host.directory, 'instances', record.id),
       backoff: host.backoff,
       takePort: () => host.takePort(),
-      persist: () => host.save(),
+      persist: () => this.save(),
       onChange: () => host.onChange(this.id),
-      prepare: async (port, homeDirectory, onPhase) => {
-        const { reference } = generation.spec.image;
-        let image = await host.images.find(reference);
-        if (!image) {
-          onPhase('pulling');
-          try {
-            image = await host.images.ensure(
-              reference,
-              {
-                ...generation.registry,
-                credentials: host.credentials(generation.registry.host),
-              },
-              this.shutdown.signal,
-            );
-          } catch (error) {
-            throw new ImagePullError(
-              `${reference}: ${error instanceof Error ? error.message : error}`,
-              { cause: error },
-            );
-          }
-        }
-        const { args, cwd } = await resolveEntrypoint(
-          generation.spec,
-          image.process,
-          image.rootfs,
-        );
-        const env = buildEnvironment({
-          image: image.process.env,
-          entries: generation.spec.env,
-          peers: host.peers(this.environment, generation.peers),
-          secrets: await host.secrets(this.environment),
+      prepare: (port, homeDirectory, onPhase) =>
+        prepareLaunch({
+          host,
+          generation,
           instance: record.id,
           environment: this.environment,
           port,
           homeDirectory,
-          mark: host.mark,
-        });
-        return { digest: image.digest, args, cwd, env };
-      },
+          onPhase,
+          signal: this.shutdown.signal,
+        }),
     });
     let running = this.instances.get(name);
     if (!running) {
@@ -304,6 +282,15 @@ export class Target {
     running.set(record.id, instance);
     instance.start();
     host.onChange(this.id);
+  }
+
+  /** A full disk must not end what runs; the next write may work again. */
+  private async save(): Promise<void> {
+    try {
+      await this.host.save();
+    } catch (error) {
+      this.host.log(`The state cannot be written: ${error}`);
+    }
   }
 
   private retire(name: string, instance: Instance): void {
@@ -323,7 +310,7 @@ export class Target {
         );
       }
       this.host.onChange(this.id);
-      return this.host.save();
+      return this.save();
     });
   }
 }
