@@ -131,7 +131,7 @@ describe('the embedded registry', () => {
         const body = init?.body;
         sent.push({
           method: `${init?.method} ${new URL(String(input)).pathname}`,
-          bytes: body instanceof Uint8Array ? body.byteLength : body ? NaN : 0,
+          bytes: body ? new Blob([body as Uint8Array<ArrayBuffer>]).size : 0,
         });
         return fetch(input, init);
       },

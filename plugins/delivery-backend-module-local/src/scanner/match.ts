@@ -11,9 +11,12 @@ export type MatchResult =
   | { affected: 'unknown' };
 
 function compare(a: string, b: string): number {
-  if (a === '0' || b === '0') {
-    // Zero is before everything, pre-releases of 0.0.0 included.
-    return a === b ? 0 : a === '0' ? -1 : 1;
+  // Zero is before everything, pre-releases of 0.0.0 included.
+  if (a === '0') {
+    return b === '0' ? 0 : -1;
+  }
+  if (b === '0') {
+    return 1;
   }
   return semver.compare(a, b);
 }

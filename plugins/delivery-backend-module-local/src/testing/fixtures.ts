@@ -1,14 +1,22 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { mockServices } from '@backstage/backend-test-utils';
+import { LoggerService } from '@backstage/backend-plugin-api';
 import { Workspace } from '@slipway/backstage-plugin-delivery-node';
 import { startRegistry, StartedRegistry } from '../registry';
+
+const silentLogger: LoggerService = {
+  error() {},
+  warn() {},
+  info() {},
+  debug() {},
+  child: () => silentLogger,
+};
 
 /** A registry on a free port of this machine. */
 export async function testRegistry(
   directory: string,
 ): Promise<StartedRegistry> {
-  return startRegistry({ directory, logger: mockServices.logger.mock() });
+  return startRegistry({ directory, logger: silentLogger });
 }
 
 /** A fetched commit with these files. */

@@ -21,6 +21,22 @@ function stages(text: string, args: Record<string, string> = {}) {
   );
 }
 
+function messageOfError(
+  run: () => unknown,
+  part: 'name' | 'message' = 'message',
+) {
+  try {
+    run();
+    return 'none';
+  } catch (error) {
+    return String((error as Error)[part]);
+  }
+}
+
+function nameOfError(run: () => unknown) {
+  return messageOfError(run, 'name');
+}
+
 describe('reading Dockerfiles', () => {
   it('joins continued lines, drops comments between them, and knows where each began', () => {
     const { instructions } = parseDockerfile(
@@ -125,13 +141,9 @@ describe('reading Dockerfiles', () => {
               expandWord(word, new Map(), '\\'),
             ),
         ]) {
-          try {
-            read();
-          } catch (error) {
-            expect(String((error as Error).name)).toMatch(
-              /^(InputError|WordError)$/,
-            );
-          }
+          expect(['none', 'InputError', 'WordError']).toContain(
+            nameOfError(read),
+          );
         }
       }),
     );
@@ -163,11 +175,7 @@ describe('reading Dockerfiles', () => {
         'Dockerfile',
       );
     };
-    if (message) {
-      expect(read).toThrow(message);
-    } else {
-      read();
-    }
+    expect(messageOfError(read)).toMatch(message ?? /^none$/);
   });
 
   it('looks only at the stages that the target needs', () => {
