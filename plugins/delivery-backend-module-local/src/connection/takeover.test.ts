@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { mockServices } from '@backstage/backend-test-utils';
 import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { StaleEpochError } from '@slipway/backstage-plugin-delivery-node';
@@ -158,6 +158,17 @@ describe('slipway-locald outlives its callers, and its services outlive it', () 
     expect(await poll('it answers again', answer)).toMatchObject({
       version: 'one',
     });
+  });
+
+  it('ends with everything it runs when its data directory is deleted', async () => {
+    await up('one', 1);
+    const { pid } = await answer();
+    const locald = await world.localdPid();
+    await rm(world.dataDirectory, { recursive: true, maxRetries: 10 });
+    await poll('both have ended', async () => {
+      return !(await processStart(pid)) && !(await processStart(locald));
+    });
+    expect(await processStart(pid)).toBeUndefined();
   });
 
   it('answers only those who can read its token', async () => {

@@ -44,13 +44,14 @@ export function createLiveSource(
       }
 
       async function run() {
-        let retryMs = FIRST_RETRY_MS;
+        const wait = { ms: FIRST_RETRY_MS };
+        const onNews = () => {
+          wait.ms = FIRST_RETRY_MS;
+        };
         while (!signal.aborted) {
           let reason = 'slipway-locald closed the stream';
           try {
-            await follow(() => {
-              retryMs = FIRST_RETRY_MS;
-            });
+            await follow(onNews);
           } catch (error) {
             reason = error instanceof Error ? error.message : String(error);
           }
@@ -65,8 +66,8 @@ export function createLiveSource(
               sinceMs,
             });
           }
-          await delay(retryMs);
-          retryMs = Math.min(MAX_RETRY_MS, retryMs * 2);
+          await delay(wait.ms);
+          wait.ms = Math.min(MAX_RETRY_MS, wait.ms * 2);
         }
       }
 

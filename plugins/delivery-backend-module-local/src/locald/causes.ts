@@ -7,6 +7,11 @@ import { ProbeReport } from './probes';
  * happened, the evidence, and what to do.
  */
 
+/** The image could not be brought here; the cause says why. */
+export class ImagePullError extends Error {
+  readonly name = 'ImagePullError';
+}
+
 export function describeExit(info: ExitInfo): string {
   if (info.code !== undefined) {
     return `with exit code ${info.code}`;
@@ -40,11 +45,6 @@ export function causeOfStart(error: unknown): HealthCause {
     summary: 'The process cannot be started',
     action: 'The message says what is missing',
   };
-}
-
-/** The image could not be brought here; the cause says why. */
-export class ImagePullError extends Error {
-  readonly name = 'ImagePullError';
 }
 
 /** The process has ended by itself, or a probe asked for a restart. */

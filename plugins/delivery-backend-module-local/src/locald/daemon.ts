@@ -8,6 +8,8 @@ import { readTextIfThere, writeAtomically } from './files';
 import { lockDirectory } from './lock';
 import { Supervisor } from './supervisor';
 
+const LOCK_CHECK_MS = 2_000;
+
 /** Where things lie below the data directory. */
 export function localdPaths(dataDirectory: string) {
   const root = resolve(dataDirectory);
@@ -57,7 +59,7 @@ export async function startDaemon(options: {
 }): Promise<Daemon> {
   const paths = localdPaths(options.dataDirectory);
   await mkdir(paths.directory, { recursive: true, mode: 0o700 });
-  const unlock = await lockDirectory(paths.directory);
+  const lock = await lockDirectory(paths.directory);
   const supervisor = new Supervisor({
     directory: paths.directory,
     secretsDirectory: paths.secrets,
@@ -68,7 +70,7 @@ export async function startDaemon(options: {
   try {
     await supervisor.start();
   } catch (error) {
-    await unlock();
+    await lock.release();
     throw error;
   }
   let end: () => void = () => {};
@@ -86,17 +88,32 @@ export async function startDaemon(options: {
       stop(how).catch(error => options.log(`Stopping failed: ${error}`));
     },
   });
+  // Who deletes the data directory wants to begin again, without what ran.
+  const watching = setInterval(async () => {
+    if (!(await lock.held())) {
+      options.log('The data directory is gone or taken: stopping everything');
+      await stop({ instances: true });
+    }
+  }, LOCK_CHECK_MS);
   async function stop(how: { instances: boolean }): Promise<void> {
     stopping =
       stopping ??
       (async () => {
-        await supervisor.stop(how);
+        clearInterval(watching);
+        try {
+          await supervisor.stop(how);
+        } catch (error) {
+          // What runs has been stopped; only the state could not be written.
+          options.log(`The state cannot be written: ${error}`);
+        }
         await new Promise<void>(closed => {
           server.close(() => closed());
           server.closeAllConnections();
         });
-        await rm(paths.address, { force: true });
-        await unlock();
+        if (await lock.held()) {
+          await rm(paths.address, { force: true });
+          await lock.release();
+        }
         end();
       })();
     await stopping;

@@ -312,12 +312,13 @@ export class Instance implements Endpoint {
 
   private pause(waitMs: number): Promise<void> {
     return new Promise(resolve => {
+      let timer: NodeJS.Timeout | undefined = undefined;
       const done = () => {
         clearTimeout(timer);
         this.stopping.signal.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, waitMs);
+      timer = setTimeout(done, waitMs);
       this.stopping.signal.addEventListener('abort', done);
       if (this.isStopping) {
         done();

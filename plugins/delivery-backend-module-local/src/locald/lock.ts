@@ -90,19 +90,32 @@ async function removeStale(path: string): Promise<void> {
   }
 }
 
+/** The lock of this process. */
+export interface DirectoryLock {
+  /** Whether it is still there and ours: people delete data directories. */
+  held(): Promise<boolean>;
+  release(): Promise<void>;
+}
+
 /**
- * Takes the data directory for this process until the returned function is
- * called or the process ends.
+ * Takes the data directory for this process until it is released or the
+ * process ends.
  *
  * Errors: `ConflictError` when another living process has it.
  */
-export async function lockDirectory(
-  directory: string,
-): Promise<() => Promise<void>> {
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const path = join(directory, 'lock');
   for (let attempt = 0; attempt < 100; attempt += 1) {
     if (await createExclusively(path)) {
-      return () => rm(path, { force: true });
+      const held = async () => (await livingHolder(path)) === process.pid;
+      return {
+        held,
+        release: async () => {
+          if (await held()) {
+            await rm(path, { force: true });
+          }
+        },
+      };
     }
     const holder = await livingHolder(path);
     if (holder !== undefined && holder !== -1) {

@@ -169,13 +169,14 @@ export class TargetLog {
 
   private news(waitMs: number, signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
+      let timer: NodeJS.Timeout | undefined = undefined;
       const wake = () => {
         clearTimeout(timer);
         this.waiting.delete(wake);
         signal.removeEventListener('abort', wake);
         resolve();
       };
-      const timer = setTimeout(wake, waitMs);
+      timer = setTimeout(wake, waitMs);
       this.waiting.add(wake);
       signal.addEventListener('abort', wake);
     });

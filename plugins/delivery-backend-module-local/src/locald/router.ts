@@ -144,6 +144,7 @@ export class Router {
     const { generation, endpoint } = chosen;
     endpoint.began();
     let open = true;
+    let onClientGone = () => {};
     /** `undefined`: not counted, because the client left or it is retried. */
     const finish = (status: number | undefined) => {
       if (!open) {
@@ -177,7 +178,7 @@ export class Router {
         'x-forwarded-proto': 'http',
       },
     });
-    const onClientGone = () => {
+    onClientGone = () => {
       finish(undefined);
       upstream.destroy();
     };

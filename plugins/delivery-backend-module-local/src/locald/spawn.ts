@@ -1,14 +1,18 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LoggerService } from '@backstage/backend-plugin-api';
+import {
+  LoggerService,
+  resolvePackagePath,
+} from '@backstage/backend-plugin-api';
 import { ServiceUnavailableError } from '@backstage/errors';
 import { LocaldAddress, localdPaths } from './daemon';
 import { readTextIfThere } from './files';
 import { PROTOCOL } from './protocol';
 
+const PACKAGE = '@slipway/backstage-plugin-delivery-backend-module-local';
 const READY_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
 const EXIT_TAKEN = 3;
@@ -33,10 +37,10 @@ export interface EnsureLocaldOptions {
 /**
  * The entry to start: in a checkout the TypeScript file, loaded through the
  * Backstage CLI's transform as the backend itself is; in a built package the
- * compiled file beside this one.
+ * package's compiled entry.
  */
 export function localdCommand(): string[] {
-  const source = join(__dirname, 'main.ts');
+  const source = resolvePackagePath(PACKAGE, 'src', 'locald', 'main.ts');
   if (existsSync(source)) {
     return [
       '--require',
@@ -44,13 +48,10 @@ export function localdCommand(): string[] {
       source,
     ];
   }
-  const built = [
-    join(__dirname, 'main.cjs.js'),
-    join(__dirname, '..', 'locald.cjs.js'),
-  ].find(existsSync);
-  if (!built) {
+  const built = resolvePackagePath(PACKAGE, 'dist', 'locald.cjs.js');
+  if (!existsSync(built)) {
     throw new Error(
-      `The entry of slipway-locald is missing beside ${__dirname}; the package was not built completely`,
+      `The entry of slipway-locald is missing at ${built}; the package was not built completely`,
     );
   }
   return [built];

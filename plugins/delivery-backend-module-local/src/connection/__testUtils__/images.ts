@@ -21,6 +21,7 @@ export async function startTestRegistry(
   directory: string,
 ): Promise<TestRegistry> {
   const layout = await OciLayout.create(directory);
+  const hooks: Pick<TestRegistry, 'tamper'> = {};
   const server = http.createServer(async (request, response) => {
     const match = /^\/v2\/.+\/(manifests|blobs)\/(sha256:[0-9a-f]{64})$/.exec(
       request.url ?? '',
@@ -32,7 +33,7 @@ export async function startTestRegistry(
     }
     const kind = match[1] === 'manifests' ? 'manifests' : 'blobs';
     const stored = await layout.readBlob(digest, { maxBytes: 100_000_000 });
-    const bytes = registry.tamper?.(kind, stored) ?? stored;
+    const bytes = hooks.tamper?.(kind, stored) ?? stored;
     response.writeHead(200, {
       'content-type':
         kind === 'manifests'
@@ -47,16 +48,15 @@ export async function startTestRegistry(
     server.listen(0, '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
-  const registry: TestRegistry = {
+  return Object.assign(hooks, {
     layout,
     access: { url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}` },
     close: () =>
-      new Promise(resolve => {
+      new Promise<void>(resolve => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
-  };
-  return registry;
+  });
 }
 
 /** Puts an image into the registry; returns `host/repository@sha256:...`. */

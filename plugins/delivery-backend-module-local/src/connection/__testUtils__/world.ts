@@ -128,7 +128,7 @@ export async function startTestWorld(
         }
       }
       await registry.close();
-      await rm(root, { recursive: true, force: true });
+      await rm(root, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }
