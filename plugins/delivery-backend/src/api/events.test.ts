@@ -1,0 +1,203 @@
+import { createServer } from 'node:http';
+import { AddressInfo } from 'node:net';
+import { AuthorizeResult, PolicyDecision } from '@backstage/plugin-permission-common';
+import { ChangeEvent, DeliveryClient } from '@slipway/backstage-plugin-delivery-common';
+import request from 'supertest';
+import { BILLING, CHECKOUT, TestApi, releaseRow } from './__testUtils__/testApi';
+import { DENY, machine, policy, useApis } from './__testUtils__/useApis';
+
+jest.setTimeout(120_000);
+
+const openApi = useApis();
+
+describe('events', () => {
+  async function serve(api: TestApi) {
+    const server = createServer(api.app);
+    await new Promise<void>(resolve => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    return {
+      url: `http://127.0.0.1:${port}`,
+      client: new DeliveryClient({
+        discoveryApi: { getBaseUrl: async () => `http://127.0.0.1:${port}` },
+        fetchApi: { fetch: (url, init) => fetch(url, init) },
+      }),
+      close: async () => {
+        server.closeAllConnections();
+        await new Promise(resolve => {
+          server.close(resolve);
+        });
+      },
+    };
+  }
+
+  async function until(condition: () => boolean) {
+    const deadlineMs = Date.now() + 30_000;
+    while (!condition()) {
+      if (Date.now() > deadlineMs) {
+        throw new Error('The condition was not met in time');
+      }
+      await new Promise(resolve => setTimeout(resolve, 10));
+    }
+  }
+
+  it('tells what changed, resumes after the last id, and misses nothing between', async () => {
+    const api = await openApi({ keepAliveMs: 50 });
+    const { client, close } = await serve(api);
+    const seen: ChangeEvent[] = [];
+    let open = false;
+    const first = new AbortController();
+    const watching = client.streamEvents(
+      {
+        onOpen: () => {
+          open = true;
+        },
+      },
+      event => seen.push(event),
+      first.signal,
+    );
+    await until(() => open);
+    await api.store.releases.create(releaseRow({ id: 'r1' }));
+    await until(() => seen.some(event => event.subject === 'r1'));
+    first.abort();
+    await watching;
+
+    await api.store.releases.create(releaseRow({ id: 'r2' }));
+    api.connection.setInstances(
+      { service: CHECKOUT, environment: 'staging' },
+      { known: [], observedAtMs: 1, reflects: 0 },
+    );
+    const again: ChangeEvent[] = [];
+    const second = new AbortController();
+    const resumed = client.streamEvents(
+      { lastEventId: seen[seen.length - 1].id },
+      event => again.push(event),
+      second.signal,
+    );
+    await until(
+      () =>
+        again.some(event => event.subject === 'r2') &&
+        again.some(event => event.kind === 'instances'),
+    );
+    second.abort();
+    await resumed;
+    expect(again.map(event => event.subject)).not.toContain('r1');
+    expect(again.find(event => event.kind === 'instances')).toMatchObject({
+      subject: `${CHECKOUT}@staging`,
+      instances: { known: [] },
+    });
+    await close();
+  });
+
+  it('sends the headers that keep proxies from holding it back, and keep-alives', async () => {
+    const api = await openApi({ keepAliveMs: 20 });
+    const { url, close } = await serve(api);
+    const response = await fetch(`${url}/v1/events`);
+    expect(response.headers.get('content-type')).toContain('text/event-stream');
+    expect(response.headers.get('x-accel-buffering')).toBe('no');
+    expect(response.headers.get('cache-control')).toContain('no-transform');
+    const reader = response.body?.getReader();
+    let text = '';
+    while (!text.includes(': ping')) {
+      const part = await reader?.read();
+      text += Buffer.from(part?.value ?? []).toString();
+    }
+    await reader?.cancel();
+    await close();
+  });
+
+  it('ends when the token does', async () => {
+    const api = await openApi({ tokenExpiresAt: new Date(Date.now() + 300) });
+    const { client, close } = await serve(api);
+    let open = false;
+    // Resolves only when the server ends the stream.
+    await client.streamEvents(
+      {
+        onOpen: () => {
+          open = true;
+        },
+      },
+      () => {},
+      new AbortController().signal,
+    );
+    expect(open).toBe(true);
+    await close();
+  });
+
+  it('asks for the permissions again, and is silent when they are gone', async () => {
+    const decisions: Record<string, PolicyDecision> = {};
+    const api = await openApi({
+      permissions: policy(decisions),
+      recheckMs: 0,
+      keepAliveMs: 20,
+    });
+    const { client, close } = await serve(api);
+    const seen: ChangeEvent[] = [];
+    const abort = new AbortController();
+    let open = false;
+    const watching = client.streamEvents(
+      {
+        onOpen: () => {
+          open = true;
+        },
+      },
+      event => seen.push(event),
+      abort.signal,
+    );
+    await until(() => open);
+    await api.store.releases.create(releaseRow({ id: 'r1' }));
+    await until(() => seen.some(event => event.subject === 'r1'));
+    decisions['delivery.service.read'] = DENY;
+    await api.store.releases.create(releaseRow({ id: 'r2' }));
+    api.connection.setInstances(
+      { service: CHECKOUT, environment: 'staging' },
+      { known: [], observedAtMs: 1, reflects: 0 },
+    );
+    await until(() => seen.some(event => event.kind === 'instances'));
+    decisions['delivery.service.read'] = { result: AuthorizeResult.ALLOW };
+    await api.store.releases.create(releaseRow({ id: 'r3' }));
+    await until(() => seen.some(event => event.subject === 'r3'));
+    expect(seen.map(event => event.subject)).not.toContain('r2');
+    abort.abort();
+    await watching;
+    await close();
+  });
+
+  it('has the same news as JSON, for who cannot stream', async () => {
+    const api = await openApi();
+    const { body: start } = await request(api.app)
+      .get('/v1/events.json')
+      .expect(200);
+    expect(start.items).toEqual([]);
+    await api.store.releases.create(releaseRow({ id: 'r1' }));
+    const { body } = await request(api.app)
+      .get(
+        `/v1/events.json?waitMs=20000&after=${encodeURIComponent(start.next)}`,
+      )
+      .expect(200);
+    expect(body.items).toMatchObject([{ kind: 'release', subject: 'r1' }]);
+    const { body: foreign } = await request(api.app)
+      .get('/v1/events.json?after=nonsense')
+      .expect(200);
+    expect(foreign.items).toMatchObject([{ kind: 'reset' }]);
+  });
+
+  it('tells only of services that the caller may see', async () => {
+    const api = await openApi({
+      machines: [{ subject: 'ci', services: [BILLING], verbs: ['read'] }],
+    });
+    const events = (after: string) =>
+      request(api.app)
+        .get(`/v1/events.json?after=${encodeURIComponent(after)}`)
+        .set('authorization', machine('external:ci'))
+        .expect(200);
+    const { body: start } = await request(api.app).get('/v1/events.json');
+    await api.store.releases.create(releaseRow({ id: 'r1' }));
+    await api.store.releases.create(releaseRow({ id: 'r2', service: BILLING }));
+    const { body } = await events(start.next);
+    expect(body.items.map((event: ChangeEvent) => event.subject)).toEqual([
+      'r2',
+    ]);
+  });
+});
