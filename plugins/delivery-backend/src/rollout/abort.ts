@@ -32,6 +32,8 @@ import { goingBackIsLate, stableUnavailable } from './reasons';
  * a bad release into an outage), and a person is asked after the deadline.
  */
 
+const ASKED_AGAIN_MS = 5_000;
+
 /** Begins the way back. A rollout that is on its way back already keeps its first reason. */
 export function startAbort(
   draft: Draft,
@@ -123,7 +125,8 @@ function checkAbortDeadline(draft: Draft, rollout: RolloutState): boolean {
   if (!abort) {
     return false;
   }
-  wakeAt(draft, nowMs + LOOK_AGAIN_MS);
+  // After a person was asked it may take long.
+  wakeAt(draft, nowMs + (paused ? ASKED_AGAIN_MS : LOOK_AGAIN_MS));
   if (nowMs >= abortCeilingMs(rollout)) {
     leaveToDrain(draft, rollout);
     return true;

@@ -5,6 +5,7 @@ import { arrangeDesired, forgetDetours } from './desired';
 import { drain } from './drain';
 import {
   activeRollout,
+  desiredReplicas,
   Draft,
   isReflected,
   LOOK_AGAIN_MS,
@@ -31,7 +32,7 @@ const AFTER_WRITE_MS = 20;
 const NOT_SEEN_YET_MS = 250;
 
 /** Pokes from the live room come sooner; a broken stable must not cost a look each second. */
-const STABLE_NOT_WHOLE_MS = 10_000;
+const SELDOM_MS = 5_000;
 
 /** More transitions than any program has in one decision: a loop is a bug. */
 const MOST_LOOKS = 500;
@@ -90,20 +91,24 @@ function run(draft: Draft): void {
 function close(draft: Draft): DecideOutput {
   const { record, nowMs, view } = draft;
   forgetDetours(draft);
+  const rollout = activeRollout(draft);
+  // What waits for a person may wait for days: look seldom.
+  const hurries = rollout !== undefined && !rollout.paused;
   if (draft.moved) {
     wakeAt(draft, nowMs + AFTER_WRITE_MS);
   } else if (view && !isReflected(draft)) {
-    wakeAt(draft, nowMs + NOT_SEEN_YET_MS);
+    wakeAt(draft, nowMs + (hurries ? NOT_SEEN_YET_MS : SELDOM_MS));
   } else if (view && isTrafficAdrift(record.desired, view)) {
     // The shell writes the same again; look whether that helped.
-    wakeAt(draft, nowMs + LOOK_AGAIN_MS);
+    wakeAt(draft, nowMs + (hurries ? LOOK_AGAIN_MS : SELDOM_MS));
   }
   const { stable } = record;
-  if (view && stable && view.ready(stable.generation) < stable.replicas) {
-    wakeAt(
-      draft,
-      nowMs + (activeRollout(draft) ? LOOK_AGAIN_MS : STABLE_NOT_WHOLE_MS),
-    );
+  if (
+    view &&
+    stable &&
+    view.ready(stable.generation) < desiredReplicas(draft, stable.generation)
+  ) {
+    wakeAt(draft, nowMs + (hurries ? LOOK_AGAIN_MS : SELDOM_MS));
   }
   const wakes = draft.wakes.filter(Number.isFinite);
   return {
