@@ -68,6 +68,17 @@ export function createOutboxWorker(options: {
     }
   }
 
+  async function rest() {
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, pollMs);
+      interrupt = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    interrupt = undefined;
+  }
+
   async function loop() {
     while (!controller.signal.aborted) {
       woken = false;
@@ -84,14 +95,7 @@ export function createOutboxWorker(options: {
         told = 0;
       }
       if (told < BATCH && !woken && !controller.signal.aborted) {
-        await new Promise<void>(resolve => {
-          const timer = setTimeout(resolve, pollMs);
-          interrupt = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-        interrupt = undefined;
+        await rest();
       }
     }
   }

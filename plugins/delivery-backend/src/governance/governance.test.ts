@@ -37,7 +37,7 @@ describe('findings', () => {
     platform: PolicyRule[];
     repository: PolicyRule[];
     decision: Finding['decision'];
-    rule?: RegExp;
+    rule: RegExp;
   }>([
     {
       why: 'the floor blocks whatever the repository says',
@@ -61,6 +61,7 @@ describe('findings', () => {
       platform: FLOOR,
       repository: [{ severity: 'high', fixable: true }],
       decision: 'reported',
+      rule: /^$/,
     },
     {
       why: 'a rule blocks what is worse too',
@@ -76,6 +77,7 @@ describe('findings', () => {
       platform: FLOOR,
       repository: [{ severity: 'medium' }],
       decision: 'reported',
+      rule: /^$/,
     },
     {
       why: 'a narrower rule of the repository does not take the floor away',
@@ -91,6 +93,7 @@ describe('findings', () => {
       platform: [{ severity: 'low' }],
       repository: [],
       decision: 'reported',
+      rule: /^$/,
     },
     {
       why: 'an unknown severity can be blocked by name',
@@ -98,6 +101,7 @@ describe('findings', () => {
       platform: [{ severity: 'unknown' }],
       repository: [],
       decision: 'blocking',
+      rule: /^unknown severity \(platform policy\)$/,
     },
   ])('$why', ({ found, platform, repository, decision, rule }) => {
     const result = decideFindings([finding(...found)], {
@@ -106,9 +110,7 @@ describe('findings', () => {
     });
     expect(result.findings[0].decision).toBe(decision);
     expect(result.result).toBe(decision === 'blocking' ? 'blocked' : 'passed');
-    if (rule) {
-      expect(result.findings[0].rule).toMatch(rule);
-    }
+    expect(result.findings[0].rule ?? '').toMatch(rule);
   });
 
   it('are accepted until the exception ends', () => {
@@ -212,9 +214,7 @@ describe('gates', () => {
     const result = evaluateGates({ ...base, ...input });
     expect(result.open).toBe(open);
     expect(result.opensAtMs).toBe(opensAtMs);
-    if (message) {
-      expect(result.gates[0].message).toMatch(message);
-    }
+    expect(result.gates[0]?.message ?? '').toMatch(message ?? /^$/);
   });
 
   it('open when the last of them opens', () => {
