@@ -1,15 +1,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  LoggerService,
-  resolvePackagePath,
-} from '@backstage/backend-plugin-api';
+import { LoggerService } from '@backstage/backend-plugin-api';
 import { ServiceUnavailableError } from '@backstage/errors';
 import { LocaldAddress, localdPaths } from './daemon';
 import { readTextIfThere } from './files';
+import { sendSignal } from './processes';
 import { PROTOCOL } from './protocol';
 
 const PACKAGE = '@slipway/backstage-plugin-delivery-backend-module-local';
@@ -40,7 +38,8 @@ export interface EnsureLocaldOptions {
  * package's compiled entry.
  */
 export function localdCommand(): string[] {
-  const source = resolvePackagePath(PACKAGE, 'src', 'locald', 'main.ts');
+  const root = dirname(require.resolve(`${PACKAGE}/package.json`));
+  const source = join(root, 'src', 'locald', 'main.ts');
   if (existsSync(source)) {
     return [
       '--require',
@@ -48,7 +47,7 @@ export function localdCommand(): string[] {
       source,
     ];
   }
-  const built = resolvePackagePath(PACKAGE, 'dist', 'locald.cjs.js');
+  const built = join(root, 'dist', 'locald.cjs.js');
   if (!existsSync(built)) {
     throw new Error(
       `The entry of slipway-locald is missing at ${built}; the package was not built completely`,
@@ -84,8 +83,9 @@ async function tryEndpoint(
   }
 }
 
-/** `exitCode` is set once it has ended. */
 interface StartedLocald {
+  pid?: number;
+  /** Set once it has ended. */
   exitCode?: number;
 }
 
@@ -124,7 +124,7 @@ async function start(options: EnsureLocaldOptions): Promise<StartedLocald> {
         detached: true,
       },
     );
-    const started: StartedLocald = {};
+    const started: StartedLocald = { pid: child.pid };
     child.once('exit', code => {
       started.exitCode = code ?? 1;
     });
@@ -149,6 +149,20 @@ async function failure(
       .slice(-LOG_TAIL_LENGTH)
       .trim()}`,
   );
+}
+
+/** Ours came second: it would give up as soon as it sees the other's lock. */
+function endLoser(
+  child: StartedLocald | undefined,
+  winner: LocaldEndpoint,
+): void {
+  if (
+    child?.pid !== undefined &&
+    child.exitCode === undefined &&
+    child.pid !== winner.pid
+  ) {
+    sendSignal(child.pid, 'SIGKILL', { group: false });
+  }
 }
 
 /** Ends one of another protocol; what it runs goes on for its successor. */
@@ -178,6 +192,7 @@ export async function ensureLocald(
     signal?.throwIfAborted();
     const found = await tryEndpoint(dataDirectory);
     if (found && found.protocol === PROTOCOL) {
+      endLoser(child, found);
       return found;
     }
     if (found) {
