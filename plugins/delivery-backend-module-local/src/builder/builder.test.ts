@@ -507,6 +507,36 @@ describe('the embedded builder', () => {
       expect(two.result.inputs).toEqual(one.result.inputs);
     });
 
+    it('knows a build again by its builder and what its bases name now, and not when one is missing', async () => {
+      const builder = createEmbeddedBuilder({
+        cacheDirectory: join(directory, 'fingerprints'),
+      });
+      const fingerprint = async (lines: string[]) =>
+        builder.fingerprint!({
+          build: { context: '.', dockerfile: 'Dockerfile', args: {} },
+          workspace: await testWorkspace(
+            join(directory, `fingerprint-${(runs += 1)}`),
+            { Dockerfile: lines.join('\n'), 'a.js': '1' },
+          ),
+          registry: registry.access,
+          signal,
+        });
+      const two = [BASE, 'COPY --from=library/node-base:24 /etc/passwd /p'];
+      const base = await createRegistryClient(registry.access).headManifest(
+        'library/node-base',
+        '24',
+      );
+      expect(await fingerprint(two)).toEqual({
+        builder: 'embedded/1',
+        architecture: expect.any(String),
+        'base:library/node-base:24': base?.digest,
+      });
+      expect(
+        await fingerprint(['FROM scratch', 'COPY a.js /']),
+      ).not.toHaveProperty('base:scratch');
+      expect(await fingerprint(['FROM library/absent:1'])).toBeUndefined();
+    });
+
     it('drops the command of the base with its entrypoint, and keeps the own one', async () => {
       const { config } = await build(
         dockerfile([

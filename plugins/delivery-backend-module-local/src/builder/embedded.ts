@@ -5,10 +5,17 @@ import {
   BuildResult,
   ImageBuilder,
   OciLayout,
+  createRegistryClient,
 } from '@slipway/backstage-plugin-delivery-node';
+import { baseRepository } from './base';
+import { localArchitecture, writeImage } from './image';
 import { DEFAULT_BASE_IMAGE } from './baseImage';
-import { buildDockerfile, refusalOfDockerfile } from './dockerfile';
-import { writeImage } from './image';
+import {
+  buildDockerfile,
+  imagesOfDockerfile,
+  refusalOfDockerfile,
+} from './dockerfile';
+
 import { LayerCache } from './layerCache';
 import { buildNodeService } from './nodeService';
 
@@ -93,6 +100,28 @@ export function createEmbeddedBuilder(
         }
         throw error;
       }
+    },
+
+    async fingerprint({ build: model, workspace, registry, signal }) {
+      const bases =
+        model.dockerfile === undefined
+          ? [options.baseImage ?? DEFAULT_BASE_IMAGE]
+          : await imagesOfDockerfile(model, workspace);
+      const client = createRegistryClient(registry);
+      const inputs: Record<string, string> = {
+        builder: `${BUILDER_ID}/${BUILDER_VERSION}`,
+        architecture: localArchitecture(),
+      };
+      for (const base of bases) {
+        const { repository, reference } = baseRepository(base, registry);
+        const found = await client.headManifest(repository, reference, signal);
+        if (!found) {
+          // The build itself says what is missing, with file and line.
+          return undefined;
+        }
+        inputs[`base:${base}`] = found.digest;
+      }
+      return inputs;
     },
 
     build,

@@ -23,6 +23,7 @@ import { parseDockerfile } from './lines';
 import { StageBuilder } from './stageBuilder';
 import {
   neededStages,
+  outsideImages,
   splitStages,
   Stage,
   StagedDockerfile,
@@ -90,6 +91,15 @@ export async function refusalOfDockerfile(
 ): Promise<string | undefined> {
   await readPlan(build, workspace.root);
   return undefined;
+}
+
+/** The images from outside that the build would pull, as the file names them. */
+export async function imagesOfDockerfile(
+  build: BuildModel,
+  workspace: Workspace,
+): Promise<string[]> {
+  const { dockerfile, target } = await readPlan(build, workspace.root);
+  return outsideImages(dockerfile, neededStages(dockerfile, target));
 }
 
 /** Errors: `InputError` with file and line. */

@@ -1,1 +1,1 @@
-export { buildDockerfile, refusalOfDockerfile } from './build';
+export { buildDockerfile, imagesOfDockerfile, refusalOfDockerfile } from './build';

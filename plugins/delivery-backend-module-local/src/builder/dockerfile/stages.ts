@@ -189,3 +189,21 @@ export function neededStages(
   }
   return stages.filter(stage => needed.has(stage));
 }
+
+/** Images from outside the file that these stages begin with or copy from. */
+export function outsideImages(
+  { stages }: StagedDockerfile,
+  needed: readonly Stage[],
+): string[] {
+  const names = needed.flatMap(stage =>
+    [
+      stage.from,
+      ...stage.instructions.flatMap(({ flags }) =>
+        flags.filter(({ name }) => name === 'from').map(({ value }) => value),
+      ),
+    ].filter(
+      text => text !== 'scratch' && !findStage(stages, text, stage.index),
+    ),
+  );
+  return [...new Set(names)].sort();
+}

@@ -110,7 +110,7 @@ export async function startMemoryRegistry(): Promise<MemoryRegistry> {
     blobs,
     requests,
     stop: () =>
-      new Promise((resolve, reject) => {
+      new Promise<void>((resolve, reject) => {
         server.closeAllConnections();
         server.close(error => (error ? reject(error) : resolve()));
       }),
