@@ -4,11 +4,13 @@ import { after, before, describe, test } from 'node:test';
 import { Api } from './lib/api.mjs';
 import { open, openBrowser, screenshot, signIn } from './lib/browser.mjs';
 import {
+  commitTo,
   deployment,
   deploymentEnds,
   releaseCommit,
   releaseEnds,
   tabOf,
+  urlOf,
   verb,
 } from './lib/delivery.mjs';
 import { Portal, until } from './lib/portal.mjs';
@@ -81,7 +83,7 @@ describe('from a commit to production', () => {
       const release = overview.releases.find(candidate => candidate.id === id);
       assert.deepEqual(expected, release.images.map(image => image.digest));
     }
-    const answer = await fetch(`http://${overview.targets[1].traffic.known.address.replace(/^http:\/\//, '')}/`);
+    const answer = await fetch(urlOf(overview.targets[1]));
     assert.match((await answer.json()).greeting, /tea is on its way/);
     await screenshot(page, 'promoted', { fullPage: true });
   });
@@ -165,8 +167,7 @@ describe('from a commit to production', () => {
       { what: 'is being analysed' },
     );
     const overview = await api.get('/services/component/default/checkout/overview');
-    const address = overview.targets.find(target => target.environment.name === 'production').traffic.known.address;
-    const url = address.startsWith('http') ? address : `http://${address}`;
+    const url = urlOf(overview.targets.find(target => target.environment.name === 'production'));
     portal.kill9();
     let served = 0;
     for (let count = 0; count < 100; count += 1) {
@@ -181,6 +182,26 @@ describe('from a commit to production', () => {
     assert.equal(ended.status, 'succeeded', JSON.stringify(ended.reason));
     assert.equal(ended.rollout.attempt, moving.rollout.attempt, 'the same attempt went on');
     assert.ok(release.release.id);
+  });
+
+  test('a commit of our own that changes only configuration has the same Build, and is canaried', STORY, async () => {
+    const before = await api.get('/services/component/default/checkout/overview');
+    const production = before.targets.find(target => target.environment.name === 'production');
+    await commitTo(portal, 'deploy/checkout.yaml', text => text.replace('The little tea shop', 'The big tea shop'), 'Grow');
+    const id = await releaseCommit(page, 'checkout', { commit: 'main' });
+    const { release } = await releaseEnds(api, id);
+    assert.equal(release.status, 'ready', JSON.stringify(release.reason));
+    const made = await api.get('/releases?service=component:default/checkout&limit=50');
+    const head = made.items.find(candidate => candidate.version === 'v1.1.0');
+    assert.deepEqual(
+      release.images.map(image => image.digest),
+      head.images.map(image => image.digest),
+      'the Build of the commit before was found again',
+    );
+    const ended = await deploymentEnds(api, id, 'production');
+    assert.equal(ended.status, 'succeeded', JSON.stringify(ended.reason));
+    const answer = await fetch(urlOf(production));
+    assert.equal((await answer.json()).shop, 'The big tea shop');
   });
 
   test('pages at phone width, in the dark, and the estate', STORY, async () => {

@@ -13,6 +13,11 @@ export class Api {
     this.#token = (await response.json()).backstageIdentity.token;
   }
 
+  async token() {
+    if (!this.#token) await this.#authorization();
+    return this.#token;
+  }
+
   async request(method, path, body) {
     if (!this.#token) await this.#authorization();
     const response = await fetch(`${BACKEND}/api/delivery/v1${path}`, {

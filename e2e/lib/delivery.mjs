@@ -1,4 +1,7 @@
 // What a person does and reads on the Delivery tab.
+import fs from 'node:fs';
+import path from 'node:path';
+import git from 'isomorphic-git';
 import { open } from './browser.mjs';
 import { until } from './portal.mjs';
 
@@ -71,4 +74,19 @@ export function deploymentEnds(api, releaseId, environment, options = {}) {
     timeoutMs: 180_000,
     ...options,
   });
+}
+
+/** Where a service answers in an environment. */
+export function urlOf(target) {
+  const { address } = target.traffic.known;
+  return address.startsWith('http') ? address : `http://${address}`;
+}
+
+/** A person's own commit to the example's repository. */
+export async function commitTo(portal, file, change, message) {
+  const dir = path.join(portal.data, 'repositories', 'storefront');
+  const full = path.join(dir, file);
+  fs.writeFileSync(full, change(fs.readFileSync(full, 'utf8')));
+  await git.add({ fs, dir, filepath: file });
+  return git.commit({ fs, dir, message, author: { name: 'A person', email: 'person@example.com' } });
 }
