@@ -15,14 +15,22 @@ const argument = name => {
   return index < 0 ? undefined : process.argv[index + 1];
 };
 const rounds = Number(argument('--rounds') ?? 7);
-const data = path.resolve(process.env.SLIPWAY_DATA ?? path.join(root, '.slipway'));
+const data = path.resolve(
+  process.env.SLIPWAY_DATA ?? path.join(root, '.slipway'),
+);
 const api = new Api();
 const PRICING = '/services/component/default/pricing';
 
 function summary(values) {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = share => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
-  return { median: at(0.5), p95: at(0.95), max: sorted.at(-1), samples: sorted.length };
+  const at = share =>
+    sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
+  return {
+    median: at(0.5),
+    p95: at(0.95),
+    max: sorted.at(-1),
+    samples: sorted.length,
+  };
 }
 
 async function prepare() {
@@ -41,12 +49,18 @@ async function prepare() {
 async function overhead() {
   const values = [];
   for (let round = 0; round <= rounds; round += 1) {
-    await commitTo({ data }, 'services/pricing/server.js', text => `${text}// ${Date.now()}\n`, 'bench');
+    await commitTo(
+      { data },
+      'services/pricing/server.js',
+      text => `${text}// ${Date.now()}\n`,
+      'bench',
+    );
     const release = await api.post(`${PRICING}/releases`, { commit: 'main' });
     await releaseEnds(api, release.id);
     await deploymentEnds(api, release.id, 'staging');
     const ended = await deploymentEnds(api, release.id, 'production');
-    if (ended.status !== 'succeeded') throw new Error(`ended ${ended.status}: ${ended.reason?.message}`);
+    if (ended.status !== 'succeeded')
+      throw new Error(`ended ${ended.status}: ${ended.reason?.message}`);
     if (ended.rollout.steps.length < 4) continue; // the first one has nothing to compare with
     const waited = ended.rollout.steps
       .filter(step => step.step.type === 'scale')
@@ -59,7 +73,9 @@ async function overhead() {
 /** Kills an instance's process and takes the time until somebody is told. */
 async function crash() {
   const overview = await api.get(`${PRICING}/overview`);
-  const target = overview.targets.find(candidate => candidate.environment.name === 'staging');
+  const target = overview.targets.find(
+    candidate => candidate.environment.name === 'staging',
+  );
   const [instance] = target.workloads.known.generations
     .flatMap(generation => generation.instances)
     .filter(candidate => candidate.ready);
@@ -81,8 +97,11 @@ async function stream() {
       while ((end = text.indexOf('\n\n')) >= 0) {
         const frame = text.slice(0, end);
         text = text.slice(end + 2);
-        const line = frame.split('\n').find(candidate => candidate.startsWith('data:'));
-        if (line) for (const listener of listeners) listener(JSON.parse(line.slice(5)));
+        const line = frame
+          .split('\n')
+          .find(candidate => candidate.startsWith('data:'));
+        if (line)
+          for (const listener of listeners) listener(JSON.parse(line.slice(5)));
       }
     }
   })().catch(error => console.error(`the stream ended: ${error.message}`));
@@ -100,9 +119,14 @@ async function live() {
     });
     let heard;
     const told = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no event within 10 s')), 10_000);
+      const timer = setTimeout(
+        () => reject(new Error('no event within 10 s')),
+        10_000,
+      );
       heard = event => {
-        const state = event.instances?.known?.find(candidate => candidate.id === instance.id);
+        const state = event.instances?.known?.find(
+          candidate => candidate.id === instance.id,
+        );
         const gone = event.instances?.known && !state;
         if (gone || (state && !state.ready)) {
           clearTimeout(timer);
@@ -112,9 +136,12 @@ async function live() {
     });
     listeners.add(heard);
     const startedAtMs = Date.now();
-    await api.post(`${PRICING}/environments/staging/operations/delete-instance`, {
-      args: { instance: instance.id },
-    });
+    await api.post(
+      `${PRICING}/environments/staging/operations/delete-instance`,
+      {
+        args: { instance: instance.id },
+      },
+    );
     values.push((await told) - startedAtMs);
     listeners.delete(heard);
     await delay(1500);
@@ -131,5 +158,7 @@ console.log(JSON.stringify(result, undefined, 2));
 const json = argument('--json');
 if (json) fs.writeFileSync(json, JSON.stringify(result, undefined, 2));
 process.exit(
-  result.canaryOverheadMs.median <= 1000 && result.instanceChangeMs.p95 <= 250 ? 0 : 1,
+  result.canaryOverheadMs.median <= 1000 && result.instanceChangeMs.p95 <= 250
+    ? 0
+    : 1,
 );

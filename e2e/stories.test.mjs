@@ -40,181 +40,332 @@ describe('from a commit to production', () => {
     assert.deepEqual(mistakes, [], 'no page threw');
   }, HOOKS);
 
-  test('the catalog holds the services, and the tab says what to do first', STORY, async () => {
-    await until('the services are known', async () =>
-      (await api.get('/services')).items.length === 2);
-    await open(page, tabOf('checkout'));
-    await page.getByText('Nothing was deployed here yet.').first().waitFor();
-    await screenshot(page, 'first-look');
-  });
+  test(
+    'the catalog holds the services, and the tab says what to do first',
+    STORY,
+    async () => {
+      await until(
+        'the services are known',
+        async () => (await api.get('/services')).items.length === 2,
+      );
+      await open(page, tabOf('checkout'));
+      await page.getByText('Nothing was deployed here yet.').first().waitFor();
+      await screenshot(page, 'first-look');
+    },
+  );
 
-  test('a first release goes straight to both environments', STORY, async () => {
-    const pricing = await releaseCommit(page, 'pricing', { commit: 'v1.0.0' });
-    assert.equal((await deploymentEnds(api, pricing, 'production')).status, 'succeeded');
-    good = await releaseCommit(page, 'checkout', { commit: 'v1.0.0', reason: 'the first one' });
-    await page.getByText('sha256:').first().waitFor();
-    assert.equal((await releaseEnds(api, good)).release.status, 'ready');
-    await screenshot(page, 'release');
-    assert.equal((await deploymentEnds(api, good, 'production')).status, 'succeeded');
-  });
-
-  test('a good commit is canaried under real traffic and promoted, live without a reload', STORY, async () => {
-    const id = await releaseCommit(page, 'checkout', { message: /a warmer greeting/ });
-    await open(page, tabOf('checkout'));
-    await deployment(api, id, 'production', seen => seen.status === 'progressing');
-    const box = page.getByRole('region', { name: 'Production', exact: true });
-    await box.getByText(/asked 10/).waitFor({ timeout: 60_000 });
-    await box.getByText(/of \d+ samples|success-rate/).first().waitFor({ timeout: 60_000 });
-    await page.waitForTimeout(6000);
-    await screenshot(page, 'canary', { fullPage: true });
-    const ended = await deploymentEnds(api, id, 'production');
-    assert.equal(ended.status, 'succeeded');
-    await box.getByText('v1.1.0').first().waitFor();
-    const overview = await api.get('/services/component/default/checkout/overview');
-    for (const target of overview.targets) {
-      const expected = Object.values(target.stable.digests);
-      const instances = target.workloads.known.generations
-        .filter(generation => generation.generation === target.stable.generation)
-        .flatMap(generation => generation.instances);
-      assert.equal(instances.length, 2);
-      for (const instance of instances) {
-        assert.deepEqual(Object.values(instance.digests), expected, 'what runs is what was pushed');
-      }
-      const release = overview.releases.find(candidate => candidate.id === id);
-      assert.deepEqual(expected, release.images.map(image => image.digest));
-    }
-    const answer = await fetch(urlOf(overview.targets[1]));
-    assert.match((await answer.json()).greeting, /tea is on its way/);
-    await screenshot(page, 'promoted', { fullPage: true });
-  });
-
-  test('the commit that fails a fifth of the requests is rolled back, held and explained', STORY, async () => {
-    const id = await releaseCommit(page, 'checkout', { message: /a fifth of the requests fails/ });
-    const ended = await deploymentEnds(api, id, 'production');
-    assert.equal(ended.status, 'rolled-back');
-    assert.equal(ended.reason.metric, 'success-rate');
-    assert.ok(ended.reason.value > 0.6 && ended.reason.value < 0.95, `value ${ended.reason.value}`);
-    assert.equal(ended.reason.threshold.min, 0.99);
-    assert.ok(ended.reason.samples >= 40);
-    const { events } = await api.get(`/deployments/${ended.id}`);
-    const types = events.map(event => event.type);
-    assert.ok(types.includes('traffic-returned'), types.join());
-    await open(page, `${tabOf('checkout')}/deployments/${ended.id}`);
-    await page.getByText(/Rolled back: .*requests failed \(limit 1 %/).first().waitFor();
-    await page.getByText('Automation is on hold.').first().waitFor();
-    await page.waitForTimeout(1000);
-    await screenshot(page, 'rolled-back', { fullPage: true });
-    await open(page, tabOf('checkout'));
-    await page.getByText(/Hold by automation/).first().waitFor();
-    const overview = await api.get('/services/component/default/checkout/overview');
-    const production = overview.targets.find(target => target.environment.name === 'production');
-    assert.equal(production.stable.version, 'v1.1.0');
-    assert.deepEqual(production.traffic.known.accepted.map(share => share.percent), [100]);
-  });
-
-  test('a person releases the hold, and the slow commit is rolled back for its latency', STORY, async () => {
-    await open(page, tabOf('checkout'));
-    const said = await verb(page, 'Production', 'Release hold', { reason: 'going on' });
-    assert.match(said, /automatic deployments to production/i);
-    const id = await releaseCommit(page, 'checkout', { message: /\(slow\)/ });
-    const ended = await deploymentEnds(api, id, 'production');
-    assert.equal(ended.status, 'rolled-back');
-    assert.equal(ended.reason.metric, 'latency-p95');
-    assert.ok(ended.reason.value > 500, `value ${ended.reason.value}`);
-  });
-
-  test('the never-ready commit ends at its progress deadline with the probe\'s last answer', STORY, async () => {
-    const id = await releaseCommit(page, 'checkout', { message: /never becomes ready/ });
-    const ended = await deploymentEnds(api, id, 'staging');
-    assert.equal(ended.status, 'rolled-back');
-    assert.equal(ended.reason.code, 'progress-deadline-exceeded');
-    assert.match(ended.reason.evidence, /ledger migration 0042/);
-    await open(page, `${tabOf('checkout')}/deployments/${ended.id}`);
-    await page.getByText(/ledger migration 0042/).first().waitFor();
-    await screenshot(page, 'never-ready', { fullPage: true });
-  });
-
-  test('the commit with a critical advisory is blocked at the gate with its finding', STORY, async () => {
-    const id = await releaseCommit(page, 'checkout', { message: /critical advisory/ });
-    const { release } = await releaseEnds(api, id);
-    assert.equal(release.status, 'blocked');
-    assert.ok(!release.images.some(image => image.reference), 'nothing was pushed');
-    await page.getByText('SLIP-EX-2026-0001').first().waitFor();
-    await screenshot(page, 'blocked', { fullPage: true });
-  });
-
-  test('the wrong delivery.yaml is refused with line and column', STORY, async () => {
-    const id = await releaseCommit(page, 'checkout', { message: /delivery\.yaml is wrong/ });
-    const { release, definitionProblems } = await releaseEnds(api, id);
-    assert.equal(release.status, 'failed');
-    assert.equal(definitionProblems[0].line, 25);
-    await page.getByText(/delivery\.yaml:25:13/).first().waitFor();
-    await screenshot(page, 'wrong-definition', { fullPage: true });
-  });
-
-  test('after kill -9 in the middle of a canary it goes on, and the services serve meanwhile', STORY, async () => {
-    for (const environment of ['staging', 'production']) {
-      await api.post(`/services/component/default/checkout/environments/${environment}/commands`, {
-        verb: 'release-hold',
-        reason: 'next story',
+  test(
+    'a first release goes straight to both environments',
+    STORY,
+    async () => {
+      const pricing = await releaseCommit(page, 'pricing', {
+        commit: 'v1.0.0',
       });
-    }
-    const id = await releaseCommit(page, 'checkout', { commit: 'v1.0.0' });
-    const release = await api.get(`/releases/${id}`);
-    const moving = await deployment(
-      api, id, 'production',
-      seen => seen.rollout?.steps.some(step => step.step.type === 'analysis' && step.status === 'active'),
-      { what: 'is being analysed' },
-    );
-    const overview = await api.get('/services/component/default/checkout/overview');
-    const url = urlOf(overview.targets.find(target => target.environment.name === 'production'));
-    portal.kill9();
-    let served = 0;
-    for (let count = 0; count < 100; count += 1) {
-      const answer = await fetch(url);
-      await answer.arrayBuffer();
-      if (answer.ok) served += 1;
-    }
-    assert.equal(served, 100, 'every request was served while the portal was dead');
-    await portal.start();
-    const ended = await deploymentEnds(new Api(), id, 'production');
-    assert.equal(ended.id, moving.id);
-    assert.equal(ended.status, 'succeeded', JSON.stringify(ended.reason));
-    assert.equal(ended.rollout.attempt, moving.rollout.attempt, 'the same attempt went on');
-    assert.ok(release.release.id);
-  });
+      assert.equal(
+        (await deploymentEnds(api, pricing, 'production')).status,
+        'succeeded',
+      );
+      good = await releaseCommit(page, 'checkout', {
+        commit: 'v1.0.0',
+        reason: 'the first one',
+      });
+      await page.getByText('sha256:').first().waitFor();
+      assert.equal((await releaseEnds(api, good)).release.status, 'ready');
+      await screenshot(page, 'release');
+      assert.equal(
+        (await deploymentEnds(api, good, 'production')).status,
+        'succeeded',
+      );
+    },
+  );
 
-  test('a commit of our own that changes only configuration has the same Build, and is canaried', STORY, async () => {
-    const before = await api.get('/services/component/default/checkout/overview');
-    const production = before.targets.find(target => target.environment.name === 'production');
-    await commitTo(portal, 'deploy/checkout.yaml', text => text.replace('The little tea shop', 'The big tea shop'), 'Grow');
-    const id = await releaseCommit(page, 'checkout', { commit: 'main' });
-    const { release } = await releaseEnds(api, id);
-    assert.equal(release.status, 'ready', JSON.stringify(release.reason));
-    const made = await api.get('/releases?service=component:default/checkout&limit=50');
-    const head = made.items.find(candidate => candidate.version === 'v1.1.0');
-    assert.deepEqual(
-      release.images.map(image => image.digest),
-      head.images.map(image => image.digest),
-      'the Build of the commit before was found again',
-    );
-    const ended = await deploymentEnds(api, id, 'production');
-    assert.equal(ended.status, 'succeeded', JSON.stringify(ended.reason));
-    const answer = await fetch(urlOf(production));
-    assert.equal((await answer.json()).shop, 'The big tea shop');
-  });
+  test(
+    'a good commit is canaried under real traffic and promoted, live without a reload',
+    STORY,
+    async () => {
+      const id = await releaseCommit(page, 'checkout', {
+        message: /a warmer greeting/,
+      });
+      await open(page, tabOf('checkout'));
+      await deployment(
+        api,
+        id,
+        'production',
+        seen => seen.status === 'progressing',
+      );
+      const box = page.getByRole('region', { name: 'Production', exact: true });
+      await box.getByText(/asked 10/).waitFor({ timeout: 60_000 });
+      await box
+        .getByText(/of \d+ samples|success-rate/)
+        .first()
+        .waitFor({ timeout: 60_000 });
+      await page.waitForTimeout(6000);
+      await screenshot(page, 'canary', { fullPage: true });
+      const ended = await deploymentEnds(api, id, 'production');
+      assert.equal(ended.status, 'succeeded');
+      await box.getByText('v1.1.0').first().waitFor();
+      const overview = await api.get(
+        '/services/component/default/checkout/overview',
+      );
+      for (const target of overview.targets) {
+        const expected = Object.values(target.stable.digests);
+        const instances = target.workloads.known.generations
+          .filter(
+            generation => generation.generation === target.stable.generation,
+          )
+          .flatMap(generation => generation.instances);
+        assert.equal(instances.length, 2);
+        for (const instance of instances) {
+          assert.deepEqual(
+            Object.values(instance.digests),
+            expected,
+            'what runs is what was pushed',
+          );
+        }
+        const release = overview.releases.find(
+          candidate => candidate.id === id,
+        );
+        assert.deepEqual(
+          expected,
+          release.images.map(image => image.digest),
+        );
+      }
+      const answer = await fetch(urlOf(overview.targets[1]));
+      assert.match((await answer.json()).greeting, /tea is on its way/);
+      await screenshot(page, 'promoted', { fullPage: true });
+    },
+  );
+
+  test(
+    'the commit that fails a fifth of the requests is rolled back, held and explained',
+    STORY,
+    async () => {
+      const id = await releaseCommit(page, 'checkout', {
+        message: /a fifth of the requests fails/,
+      });
+      const ended = await deploymentEnds(api, id, 'production');
+      assert.equal(ended.status, 'rolled-back');
+      assert.equal(ended.reason.metric, 'success-rate');
+      assert.ok(
+        ended.reason.value > 0.6 && ended.reason.value < 0.95,
+        `value ${ended.reason.value}`,
+      );
+      assert.equal(ended.reason.threshold.min, 0.99);
+      assert.ok(ended.reason.samples >= 40);
+      const { events } = await api.get(`/deployments/${ended.id}`);
+      const types = events.map(event => event.type);
+      assert.ok(types.includes('traffic-returned'), types.join());
+      await open(page, `${tabOf('checkout')}/deployments/${ended.id}`);
+      await page
+        .getByText(/Rolled back: .*requests failed \(limit 1 %/)
+        .first()
+        .waitFor();
+      await page.getByText('Automation is on hold.').first().waitFor();
+      await page.waitForTimeout(1000);
+      await screenshot(page, 'rolled-back', { fullPage: true });
+      await open(page, tabOf('checkout'));
+      await page
+        .getByText(/Hold by automation/)
+        .first()
+        .waitFor();
+      const overview = await api.get(
+        '/services/component/default/checkout/overview',
+      );
+      const production = overview.targets.find(
+        target => target.environment.name === 'production',
+      );
+      assert.equal(production.stable.version, 'v1.1.0');
+      assert.deepEqual(
+        production.traffic.known.accepted.map(share => share.percent),
+        [100],
+      );
+    },
+  );
+
+  test(
+    'a person releases the hold, and the slow commit is rolled back for its latency',
+    STORY,
+    async () => {
+      await open(page, tabOf('checkout'));
+      const said = await verb(page, 'Production', 'Release hold', {
+        reason: 'going on',
+      });
+      assert.match(said, /automatic deployments to production/i);
+      const id = await releaseCommit(page, 'checkout', { message: /\(slow\)/ });
+      const ended = await deploymentEnds(api, id, 'production');
+      assert.equal(ended.status, 'rolled-back');
+      assert.equal(ended.reason.metric, 'latency-p95');
+      assert.ok(ended.reason.value > 500, `value ${ended.reason.value}`);
+    },
+  );
+
+  test(
+    "the never-ready commit ends at its progress deadline with the probe's last answer",
+    STORY,
+    async () => {
+      const id = await releaseCommit(page, 'checkout', {
+        message: /never becomes ready/,
+      });
+      const ended = await deploymentEnds(api, id, 'staging');
+      assert.equal(ended.status, 'rolled-back');
+      assert.equal(ended.reason.code, 'progress-deadline-exceeded');
+      assert.match(ended.reason.evidence, /ledger migration 0042/);
+      await open(page, `${tabOf('checkout')}/deployments/${ended.id}`);
+      await page
+        .getByText(/ledger migration 0042/)
+        .first()
+        .waitFor();
+      await screenshot(page, 'never-ready', { fullPage: true });
+    },
+  );
+
+  test(
+    'the commit with a critical advisory is blocked at the gate with its finding',
+    STORY,
+    async () => {
+      const id = await releaseCommit(page, 'checkout', {
+        message: /critical advisory/,
+      });
+      const { release } = await releaseEnds(api, id);
+      assert.equal(release.status, 'blocked');
+      assert.ok(
+        !release.images.some(image => image.reference),
+        'nothing was pushed',
+      );
+      await page.getByText('SLIP-EX-2026-0001').first().waitFor();
+      await screenshot(page, 'blocked', { fullPage: true });
+    },
+  );
+
+  test(
+    'the wrong delivery.yaml is refused with line and column',
+    STORY,
+    async () => {
+      const id = await releaseCommit(page, 'checkout', {
+        message: /delivery\.yaml is wrong/,
+      });
+      const { release, definitionProblems } = await releaseEnds(api, id);
+      assert.equal(release.status, 'failed');
+      assert.equal(definitionProblems[0].line, 25);
+      await page
+        .getByText(/delivery\.yaml:25:13/)
+        .first()
+        .waitFor();
+      await screenshot(page, 'wrong-definition', { fullPage: true });
+    },
+  );
+
+  test(
+    'after kill -9 in the middle of a canary it goes on, and the services serve meanwhile',
+    STORY,
+    async () => {
+      for (const environment of ['staging', 'production']) {
+        await api.post(
+          `/services/component/default/checkout/environments/${environment}/commands`,
+          {
+            verb: 'release-hold',
+            reason: 'next story',
+          },
+        );
+      }
+      const id = await releaseCommit(page, 'checkout', { commit: 'v1.0.0' });
+      const release = await api.get(`/releases/${id}`);
+      const moving = await deployment(
+        api,
+        id,
+        'production',
+        seen =>
+          seen.rollout?.steps.some(
+            step => step.step.type === 'analysis' && step.status === 'active',
+          ),
+        { what: 'is being analysed' },
+      );
+      const overview = await api.get(
+        '/services/component/default/checkout/overview',
+      );
+      const url = urlOf(
+        overview.targets.find(
+          target => target.environment.name === 'production',
+        ),
+      );
+      portal.kill9();
+      let served = 0;
+      for (let count = 0; count < 100; count += 1) {
+        const answer = await fetch(url);
+        await answer.arrayBuffer();
+        if (answer.ok) served += 1;
+      }
+      assert.equal(
+        served,
+        100,
+        'every request was served while the portal was dead',
+      );
+      await portal.start();
+      const ended = await deploymentEnds(new Api(), id, 'production');
+      assert.equal(ended.id, moving.id);
+      assert.equal(ended.status, 'succeeded', JSON.stringify(ended.reason));
+      assert.equal(
+        ended.rollout.attempt,
+        moving.rollout.attempt,
+        'the same attempt went on',
+      );
+      assert.ok(release.release.id);
+    },
+  );
+
+  test(
+    'a commit of our own that changes only configuration has the same Build, and is canaried',
+    STORY,
+    async () => {
+      const before = await api.get(
+        '/services/component/default/checkout/overview',
+      );
+      const production = before.targets.find(
+        target => target.environment.name === 'production',
+      );
+      await commitTo(
+        portal,
+        'deploy/checkout.yaml',
+        text => text.replace('The little tea shop', 'The big tea shop'),
+        'Grow',
+      );
+      const id = await releaseCommit(page, 'checkout', { commit: 'main' });
+      const { release } = await releaseEnds(api, id);
+      assert.equal(release.status, 'ready', JSON.stringify(release.reason));
+      const made = await api.get(
+        '/releases?service=component:default/checkout&limit=50',
+      );
+      const head = made.items.find(candidate => candidate.version === 'v1.1.0');
+      assert.deepEqual(
+        release.images.map(image => image.digest),
+        head.images.map(image => image.digest),
+        'the Build of the commit before was found again',
+      );
+      const ended = await deploymentEnds(api, id, 'production');
+      assert.equal(ended.status, 'succeeded', JSON.stringify(ended.reason));
+      const answer = await fetch(urlOf(production));
+      assert.equal((await answer.json()).shop, 'The big tea shop');
+    },
+  );
 
   test('pages at phone width, in the dark, and the estate', STORY, async () => {
     await open(page, '/delivery');
     await page.getByText('Estate').first().waitFor();
     await page.waitForTimeout(1500);
     await screenshot(page, 'estate');
-    const phone = await signIn(browser, { viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
+    const phone = await signIn(browser, {
+      viewport: { width: 360, height: 740 },
+      colorScheme: 'dark',
+    });
     await open(phone, tabOf('checkout'));
-    await phone.getByRole('region', { name: 'Production', exact: true }).waitFor();
+    await phone
+      .getByRole('region', { name: 'Production', exact: true })
+      .waitFor();
     await phone.waitForTimeout(1500);
     const overflow = await phone.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      () =>
+        document.documentElement.scrollWidth -
+        document.documentElement.clientWidth,
     );
     assert.ok(overflow <= 0, `the page is ${overflow} px wider than the phone`);
     await screenshot(phone, 'phone', { fullPage: true });

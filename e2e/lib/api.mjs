@@ -9,7 +9,8 @@ export class Api {
       method: 'POST',
       headers: { 'x-requested-with': 'XMLHttpRequest' },
     });
-    if (!response.ok) throw new Error(`Signing in as guest answered ${response.status}`);
+    if (!response.ok)
+      throw new Error(`Signing in as guest answered ${response.status}`);
     this.#token = (await response.json()).backstageIdentity.token;
   }
 
@@ -29,7 +30,8 @@ export class Api {
       body: body && JSON.stringify(body),
     });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    if (!response.ok)
+      throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
     return JSON.parse(text);
   }
 

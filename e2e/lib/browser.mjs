@@ -20,15 +20,23 @@ export async function openBrowser() {
     executablePath,
     headless: true,
     args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
     ],
   });
 }
 
 /** A page signed in as guest. */
 export async function signIn(browser, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1366, height: 900 }, ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1366, height: 900 },
+    ...options,
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   await page.goto(FRONTEND);
@@ -47,7 +55,10 @@ async function enter(page) {
 export async function open(page, path) {
   await page.goto(`${FRONTEND}${path}`);
   const button = page.getByRole('button', { name: 'Enter' });
-  const content = page.getByRole('main').or(page.getByRole('tab')).or(page.getByRole('article'));
+  const content = page
+    .getByRole('main')
+    .or(page.getByRole('tab'))
+    .or(page.getByRole('article'));
   await button.or(content).first().waitFor();
   if (await button.isVisible()) await enter(page);
 }

@@ -5,14 +5,25 @@ import git from 'isomorphic-git';
 import { open } from './browser.mjs';
 import { until } from './portal.mjs';
 
-const TERMINAL = ['succeeded', 'rolled-back', 'failed', 'aborted', 'cancelled', 'superseded'];
+const TERMINAL = [
+  'succeeded',
+  'rolled-back',
+  'failed',
+  'aborted',
+  'cancelled',
+  'superseded',
+];
 
 export function tabOf(service) {
   return `/catalog/default/component/${service}/delivery`;
 }
 
 /** Releases a commit through the dialog; answers with the release's id. */
-export async function releaseCommit(page, service, { commit, message, reason }) {
+export async function releaseCommit(
+  page,
+  service,
+  { commit, message, reason },
+) {
   await open(page, tabOf(service));
   await page.getByRole('button', { name: 'Release…' }).click();
   const dialog = page.getByRole('dialog');
@@ -28,7 +39,12 @@ export async function releaseCommit(page, service, { commit, message, reason }) 
 }
 
 /** Confirms a verb in the box of an environment. */
-export async function verb(page, environment, name, { reason, exact = false } = {}) {
+export async function verb(
+  page,
+  environment,
+  name,
+  { reason, exact = false } = {},
+) {
   const box = page.getByRole('region', { name: environment, exact: true });
   await box.getByRole('button', { name, exact }).click();
   const dialog = page.getByRole('dialog');
@@ -44,36 +60,56 @@ export async function releaseEnds(api, id, { timeoutMs = 60_000 } = {}) {
     `release ${id} has ended`,
     async () => {
       const detail = await api.get(`/releases/${id}`);
-      return ['ready', 'failed', 'blocked', 'errored', 'cancelled'].includes(detail.release.status) && detail;
+      return (
+        ['ready', 'failed', 'blocked', 'errored', 'cancelled'].includes(
+          detail.release.status,
+        ) && detail
+      );
     },
     { timeoutMs },
   );
 }
 
 /** The deployment of a release to an environment, as soon as `check` holds for it. */
-export async function deployment(api, releaseId, environment, check, { timeoutMs = 120_000, what = 'is as expected' } = {}) {
+export async function deployment(
+  api,
+  releaseId,
+  environment,
+  check,
+  { timeoutMs = 120_000, what = 'is as expected' } = {},
+) {
   let last;
   try {
     return await until(
       `the deployment to ${environment} ${what}`,
       async () => {
         const { deployments } = await api.get(`/releases/${releaseId}`);
-        last = deployments.find(candidate => candidate.environment === environment);
+        last = deployments.find(
+          candidate => candidate.environment === environment,
+        );
         return last && check(last) && last;
       },
       { timeoutMs },
     );
   } catch (error) {
-    throw new Error(`${error.message}\nLast seen: ${JSON.stringify(last, undefined, 1)}`);
+    throw new Error(
+      `${error.message}\nLast seen: ${JSON.stringify(last, undefined, 1)}`,
+    );
   }
 }
 
 export function deploymentEnds(api, releaseId, environment, options = {}) {
-  return deployment(api, releaseId, environment, seen => TERMINAL.includes(seen.status), {
-    what: 'has ended',
-    timeoutMs: 180_000,
-    ...options,
-  });
+  return deployment(
+    api,
+    releaseId,
+    environment,
+    seen => TERMINAL.includes(seen.status),
+    {
+      what: 'has ended',
+      timeoutMs: 180_000,
+      ...options,
+    },
+  );
 }
 
 /** Where a service answers in an environment. */
@@ -88,5 +124,10 @@ export async function commitTo(portal, file, change, message) {
   const full = path.join(dir, file);
   fs.writeFileSync(full, change(fs.readFileSync(full, 'utf8')));
   await git.add({ fs, dir, filepath: file });
-  return git.commit({ fs, dir, message, author: { name: 'A person', email: 'person@example.com' } });
+  return git.commit({
+    fs,
+    dir,
+    message,
+    author: { name: 'A person', email: 'person@example.com' },
+  });
 }

@@ -6,11 +6,18 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+export const root = path.resolve(
+  path.dirname(fileURLToPath(import.meta.url)),
+  '../..',
+);
 export const FRONTEND = 'http://localhost:3000';
 export const BACKEND = 'http://localhost:7007';
 
-export async function until(what, check, { timeoutMs = 60_000, everyMs = 250 } = {}) {
+export async function until(
+  what,
+  check,
+  { timeoutMs = 60_000, everyMs = 250 } = {},
+) {
   const deadline = Date.now() + timeoutMs;
   let last;
   for (;;) {
@@ -22,7 +29,11 @@ export async function until(what, check, { timeoutMs = 60_000, everyMs = 250 } =
       last = error;
     }
     if (Date.now() > deadline) {
-      throw new Error(`Gave up after ${timeoutMs} ms waiting until ${what}${last ? `: ${last.message}` : ''}`);
+      throw new Error(
+        `Gave up after ${timeoutMs} ms waiting until ${what}${
+          last ? `: ${last.message}` : ''
+        }`,
+      );
     }
     await new Promise(resolve => setTimeout(resolve, everyMs));
   }
@@ -36,8 +47,18 @@ function processes() {
       try {
         const stat = fs.readFileSync(`/proc/${name}/stat`, 'utf8');
         const [, ppid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        const command = fs.readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').join(' ');
-        return [{ pid: Number(name), ppid: Number(ppid), command, cwd: fs.readlinkSync(`/proc/${name}/cwd`) }];
+        const command = fs
+          .readFileSync(`/proc/${name}/cmdline`, 'utf8')
+          .split('\0')
+          .join(' ');
+        return [
+          {
+            pid: Number(name),
+            ppid: Number(ppid),
+            command,
+            cwd: fs.readlinkSync(`/proc/${name}/cwd`),
+          },
+        ];
       } catch (error) {
         // It ended while we looked.
         if (['ENOENT', 'ESRCH', 'EACCES'].includes(error.code)) return [];
@@ -52,7 +73,9 @@ function descendants(pid) {
   const visit = parent => {
     // The services' supervisor is a process of its own, even while its parent lives.
     for (const entry of all.filter(
-      candidate => candidate.ppid === parent && !/[/\\]locald[/\\.]/.test(candidate.command),
+      candidate =>
+        candidate.ppid === parent &&
+        !/[/\\]locald[/\\.]/.test(candidate.command),
     )) {
       found.push(entry);
       visit(entry.pid);
@@ -84,9 +107,18 @@ export class Portal {
       cwd: root,
       detached: true,
       stdio: ['ignore', this.#log, this.#log],
-      env: { ...process.env, SLIPWAY_DATA: this.data, BROWSER: 'none', CI: 'true' },
+      env: {
+        ...process.env,
+        SLIPWAY_DATA: this.data,
+        BROWSER: 'none',
+        CI: 'true',
+      },
     });
-    await until('the backend is ready', () => answers(`${BACKEND}/.backstage/health/v1/readiness`), { timeoutMs });
+    await until(
+      'the backend is ready',
+      () => answers(`${BACKEND}/.backstage/health/v1/readiness`),
+      { timeoutMs },
+    );
     await until('the portal answers', () => answers(FRONTEND), { timeoutMs });
     this.readyAfterMs = Date.now() - startedAt;
     return this;
@@ -95,14 +127,19 @@ export class Portal {
   /** The process that runs packages/backend's own code. */
   backendPid() {
     const mine = descendants(this.#child.pid).filter(
-      entry => entry.cwd.endsWith(path.join('packages', 'backend')) || /packages\/backend\/src/.test(entry.command),
+      entry =>
+        entry.cwd.endsWith(path.join('packages', 'backend')) ||
+        /packages\/backend\/src/.test(entry.command),
     );
     return mine.map(entry => entry.pid);
   }
 
   /** As the out-of-memory killer would: everything of the portal, at once. */
   kill9() {
-    const pids = [this.#child.pid, ...descendants(this.#child.pid).map(entry => entry.pid)];
+    const pids = [
+      this.#child.pid,
+      ...descendants(this.#child.pid).map(entry => entry.pid),
+    ];
     for (const pid of pids) {
       try {
         process.kill(pid, 'SIGKILL');
@@ -133,6 +170,10 @@ export class Portal {
   }
 
   logTail(lines = 60) {
-    return fs.readFileSync(this.logFile, 'utf8').split('\n').slice(-lines).join('\n');
+    return fs
+      .readFileSync(this.logFile, 'utf8')
+      .split('\n')
+      .slice(-lines)
+      .join('\n');
   }
 }

@@ -1,7 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { coreServices, createServiceFactory } from '@backstage/backend-plugin-api';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
 import {
   mockCredentials,
   mockServices,
@@ -13,7 +16,10 @@ import request from 'supertest';
 import { FakeWorld } from './engine/testing/fakeWorld';
 import deliveryPlugin from './index';
 import { MemoryRepository, memoryModule } from './__testUtils__/memoryPorts';
-import { MemoryRegistry, startMemoryRegistry } from './__testUtils__/memoryRegistry';
+import {
+  MemoryRegistry,
+  startMemoryRegistry,
+} from './__testUtils__/memoryRegistry';
 
 jest.setTimeout(180_000);
 
@@ -58,7 +64,11 @@ const COMPONENT = {
       'slipway.dev/repository': 'memory:shop',
     },
   },
-  spec: { type: 'service', lifecycle: 'production', owner: 'group:default/shop' },
+  spec: {
+    type: 'service',
+    lifecycle: 'production',
+    owner: 'group:default/shop',
+  },
   relations: [{ type: 'ownedBy', targetRef: 'group:default/shop' }],
 };
 
@@ -304,7 +314,9 @@ describe('the delivery plugin', () => {
       .get(`${SERVICE}/commits`)
       .expect(501);
     expect(refused.body.error.message).toContain('a source fetcher');
-    const { body } = await request(backend.server).get('/api/delivery/v1/environments');
+    const { body } = await request(backend.server).get(
+      '/api/delivery/v1/environments',
+    );
     expect(body).toEqual({ items: [] });
     await backend.stop();
   });

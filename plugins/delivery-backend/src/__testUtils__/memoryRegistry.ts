@@ -52,7 +52,11 @@ export async function startMemoryRegistry(): Promise<MemoryRegistry> {
     const blob = /^\/v2\/.+\/blobs\/(sha256:[0-9a-f]{64})$/.exec(path);
     if (blob) {
       const bytes = blobs.get(blob[1]);
-      answer(bytes ? 200 : 404, { 'Content-Length': bytes?.length ?? 0 }, bytes);
+      answer(
+        bytes ? 200 : 404,
+        { 'Content-Length': bytes?.length ?? 0 },
+        bytes,
+      );
       return;
     }
     const manifest = /^\/v2\/(.+)\/manifests\/(.+)$/.exec(path);
@@ -62,7 +66,9 @@ export async function startMemoryRegistry(): Promise<MemoryRegistry> {
     }
     const key = `${manifest[1]}:${manifest[2]}`;
     if (req.method === 'PUT') {
-      const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+      const digest = `sha256:${createHash('sha256')
+        .update(body)
+        .digest('hex')}`;
       const stored = {
         mediaType: req.headers['content-type'] ?? '',
         bytes: body,

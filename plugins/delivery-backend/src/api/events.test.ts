@@ -1,9 +1,20 @@
 import { createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
-import { AuthorizeResult, PolicyDecision } from '@backstage/plugin-permission-common';
-import { ChangeEvent, DeliveryClient } from '@slipway/backstage-plugin-delivery-common';
+import {
+  AuthorizeResult,
+  PolicyDecision,
+} from '@backstage/plugin-permission-common';
+import {
+  ChangeEvent,
+  DeliveryClient,
+} from '@slipway/backstage-plugin-delivery-common';
 import request from 'supertest';
-import { BILLING, CHECKOUT, TestApi, releaseRow } from './__testUtils__/testApi';
+import {
+  BILLING,
+  CHECKOUT,
+  TestApi,
+  releaseRow,
+} from './__testUtils__/testApi';
 import { DENY, machine, policy, useApis } from './__testUtils__/useApis';
 
 jest.setTimeout(120_000);

@@ -1,5 +1,10 @@
 import request from 'supertest';
-import { BILLING, CHECKOUT, deploymentRow, releaseRow } from './__testUtils__/testApi';
+import {
+  BILLING,
+  CHECKOUT,
+  deploymentRow,
+  releaseRow,
+} from './__testUtils__/testApi';
 import { SERVICE, useApis } from './__testUtils__/useApis';
 
 jest.setTimeout(120_000);

@@ -24,7 +24,13 @@ const record: TargetRecord = {
 function running(id: string) {
   return {
     known: [
-      { id, generation: 'g', phase: 'running' as const, ready: true, restarts: 0 },
+      {
+        id,
+        generation: 'g',
+        phase: 'running' as const,
+        ready: true,
+        restarts: 0,
+      },
     ],
     observedAtMs: 1,
     reflects: 1,
@@ -134,7 +140,9 @@ describe('the change stream', () => {
     opened.splice(0).forEach(abort => abort.abort());
   });
 
-  async function open(options: { maxPending?: number; store?: DeliveryStore } = {}) {
+  async function open(
+    options: { maxPending?: number; store?: DeliveryStore } = {},
+  ) {
     const store =
       options.store ??
       (await createTestStore(await databases.init('SQLITE_3'), { logger }));
@@ -169,7 +177,9 @@ describe('the change stream', () => {
   }
 
   async function collect(
-    subscription: { next: (ms: number, s: AbortSignal) => Promise<ChangeEvent[]> },
+    subscription: {
+      next: (ms: number, s: AbortSignal) => Promise<ChangeEvent[]>;
+    },
     done: (events: ChangeEvent[]) => boolean,
   ) {
     const events: ChangeEvent[] = [];
@@ -271,7 +281,10 @@ describe('the change stream', () => {
     });
     for (const viewer of [page, early]) {
       expect(await viewer.next(0, signal)).toMatchObject([
-        { subject: `${CHECKOUT}@staging`, instances: { known: [{ id: 'i1' }] } },
+        {
+          subject: `${CHECKOUT}@staging`,
+          instances: { known: [{ id: 'i1' }] },
+        },
       ]);
     }
     const other = await open({ store });

@@ -41,7 +41,10 @@ export interface DeliveryApi {
     request?: PageRequest & { owner?: string; system?: string },
   ): Promise<Page<ServiceSummary>>;
   getOverview(service: ServiceRef): Promise<ServiceOverview>;
-  getCommits(service: ServiceRef, request?: { ref?: string; limit?: number }): Promise<CommitView[]>;
+  getCommits(
+    service: ServiceRef,
+    request?: { ref?: string; limit?: number },
+  ): Promise<CommitView[]>;
   getEnvironments(): Promise<EnvironmentView[]>;
   /** The estate: service × environment. */
   getTargets(
@@ -59,11 +62,22 @@ export interface DeliveryApi {
     service: ServiceRef,
     request: { commit: string; idempotencyKey?: string; reason?: string },
   ): Promise<Release>;
-  getReleases(request: PageRequest & { service?: ServiceRef }): Promise<Page<Release>>;
+  getReleases(
+    request: PageRequest & { service?: ServiceRef },
+  ): Promise<Page<Release>>;
   getRelease(id: string): Promise<ReleaseDetail>;
-  getReleaseLogs(id: string, request: { stage: string; after?: string; waitMs?: number }): Promise<LogChunk>;
-  getFindings(releaseId: string): Promise<{ findings: Finding[]; notCovered: string[] }>;
-  commandRelease(id: string, verb: ReleaseVerb, request?: VerbRequest): Promise<CommandAnswer>;
+  getReleaseLogs(
+    id: string,
+    request: { stage: string; after?: string; waitMs?: number },
+  ): Promise<LogChunk>;
+  getFindings(
+    releaseId: string,
+  ): Promise<{ findings: Finding[]; notCovered: string[] }>;
+  commandRelease(
+    id: string,
+    verb: ReleaseVerb,
+    request?: VerbRequest,
+  ): Promise<CommandAnswer>;
 
   createDeployment(
     request: VerbRequest & {
@@ -78,7 +92,11 @@ export interface DeliveryApi {
   ): Promise<Page<Deployment>>;
   getDeployment(id: string): Promise<DeploymentDetail>;
   getMeasurements(deploymentId: string): Promise<MeasurementsView>;
-  commandDeployment(id: string, verb: DeploymentVerb, request?: VerbRequest): Promise<CommandAnswer>;
+  commandDeployment(
+    id: string,
+    verb: DeploymentVerb,
+    request?: VerbRequest,
+  ): Promise<CommandAnswer>;
 
   commandTarget(
     service: ServiceRef,
@@ -90,12 +108,19 @@ export interface DeliveryApi {
     service: ServiceRef,
     environment: string,
     operation: string,
-    request?: VerbRequest & { args?: Record<string, string | number | boolean> },
+    request?: VerbRequest & {
+      args?: Record<string, string | number | boolean>;
+    },
   ): Promise<CommandAnswer>;
   getInstanceLogs(
     service: ServiceRef,
     environment: string,
-    request: { instance?: string; after?: string; waitMs?: number; limit?: number },
+    request: {
+      instance?: string;
+      after?: string;
+      waitMs?: number;
+      limit?: number;
+    },
   ): Promise<LogChunk>;
 
   /**

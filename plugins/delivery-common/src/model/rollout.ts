@@ -68,12 +68,7 @@ export type StepModel =
   | { type: 'promote'; scaleDownDelayMs: number };
 
 /** @public */
-export type StepStatus =
-  | 'pending'
-  | 'active'
-  | 'done'
-  | 'skipped'
-  | 'failed';
+export type StepStatus = 'pending' | 'active' | 'done' | 'skipped' | 'failed';
 
 /** @public */
 export interface StepState {
@@ -181,13 +176,23 @@ export interface RolloutState {
     detail?: Reason;
   };
   /** What an abort leads to, and why. */
-  abort?: { outcome: Outcome; reason: Reason; sinceMs: number; deadlineMs: number };
+  abort?: {
+    outcome: Outcome;
+    reason: Reason;
+    sinceMs: number;
+    deadlineMs: number;
+  };
   analyses: AnalysisRun[];
   outcome?: Outcome;
   reason?: Reason;
   finishedAtMs?: number;
   /** Set when a step fails for a technical cause: retried with back-off, then a person is asked. */
-  error?: { reason: Reason; sinceMs: number; attempts: number; retryAtMs: number };
+  error?: {
+    reason: Reason;
+    sinceMs: number;
+    attempts: number;
+    retryAtMs: number;
+  };
 }
 
 /**
@@ -201,7 +206,12 @@ export interface TargetRecord {
   draining: Array<GenerationRole & { removeAtMs: number }>;
   rollout?: RolloutState;
   /** Newest first, what was promoted here; bounded. */
-  promoted: Array<{ releaseId: string; planId: string; generation: string; atMs: number }>;
+  promoted: Array<{
+    releaseId: string;
+    planId: string;
+    generation: string;
+    atMs: number;
+  }>;
   desired: Desired;
   /** Since when stable is seen whole; kept by the engine for gates of other environments. */
   stableHealth?: {

@@ -69,4 +69,9 @@ export interface World {
 }
 
 /** @public */
-export type Health = 'healthy' | 'progressing' | 'degraded' | 'unknown' | 'idle';
+export type Health =
+  | 'healthy'
+  | 'progressing'
+  | 'degraded'
+  | 'unknown'
+  | 'idle';

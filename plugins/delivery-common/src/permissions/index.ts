@@ -58,13 +58,19 @@ export const deliveryAbortPermission = targetPermission('abort', 'update');
 /** @public */
 export const deliveryRetryPermission = targetPermission('retry', 'update');
 /** @public */
-export const deliveryRollbackPermission = targetPermission('rollback', 'create');
+export const deliveryRollbackPermission = targetPermission(
+  'rollback',
+  'create',
+);
 /** Set and release a hold. @public */
 export const deliveryHoldPermission = targetPermission('hold', 'update');
 /** Restart, scale, delete an instance, and other operations. @public */
 export const deliveryOperatePermission = targetPermission('operate', 'update');
 /** Go on although the world has a newer epoch than the database. @public */
-export const deliveryTakeOverPermission = targetPermission('take-over', 'update');
+export const deliveryTakeOverPermission = targetPermission(
+  'take-over',
+  'update',
+);
 
 /** @public */
 export const deliveryServicePermissions = [

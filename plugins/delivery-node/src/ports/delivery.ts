@@ -26,10 +26,7 @@ export interface Fence {
 /** Thrown by an adapter when the world has seen a newer epoch. @public */
 export class StaleEpochError extends Error {
   readonly name = 'StaleEpochError';
-  constructor(
-    readonly ours: number,
-    readonly theirs: number,
-  ) {
+  constructor(readonly ours: number, readonly theirs: number) {
     super(`The world has seen epoch ${theirs}, ours is ${ours}`);
   }
 }
@@ -85,45 +82,111 @@ export interface Workloads {
    * it asks for, what would be ignored, and what makes it impossible
    * (`InputError`: "entrypoint is not node", "no Deployment found").
    */
-  inspect(objects: PlanObject[], images: Record<string, string>, target: TargetRef): Promise<{ replicas: number; ignored: string[] }>;
+  inspect(
+    objects: PlanObject[],
+    images: Record<string, string>,
+    target: TargetRef,
+  ): Promise<{ replicas: number; ignored: string[] }>;
   ensure(
     target: TargetRef,
     fence: Fence,
-    generation: { generation: string; plan: Plan; track: string; replicas: number },
+    generation: {
+      generation: string;
+      plan: Plan;
+      track: string;
+      replicas: number;
+    },
     signal: AbortSignal,
   ): Promise<void>;
-  observe(target: TargetRef, signal: AbortSignal): Promise<Observed<WorkloadsState>>;
-  remove(target: TargetRef, fence: Fence, generation: string, signal: AbortSignal): Promise<void>;
+  observe(
+    target: TargetRef,
+    signal: AbortSignal,
+  ): Promise<Observed<WorkloadsState>>;
+  remove(
+    target: TargetRef,
+    fence: Fence,
+    generation: string,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** @public */
 export interface TrafficRouter {
   readonly fencing: Fencing;
-  capabilities(): { weights: boolean; measures: boolean; headers: boolean; mirror: boolean };
-  request(target: TargetRef, fence: Fence, shares: TrafficShare[], signal: AbortSignal): Promise<void>;
-  observe(target: TargetRef, signal: AbortSignal): Promise<Observed<TrafficState>>;
+  capabilities(): {
+    weights: boolean;
+    measures: boolean;
+    headers: boolean;
+    mirror: boolean;
+  };
+  request(
+    target: TargetRef,
+    fence: Fence,
+    shares: TrafficShare[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  observe(
+    target: TargetRef,
+    signal: AbortSignal,
+  ): Promise<Observed<TrafficState>>;
 }
 
 /** Objects beside the workloads. `before`: additive only; `promote`: the shared ones. @public */
 export interface PlanObjects {
-  apply(target: TargetRef, fence: Fence, plan: Plan, phase: 'before' | 'promote', signal: AbortSignal): Promise<void>;
-  prune(target: TargetRef, fence: Fence, keep: Plan[], signal: AbortSignal): Promise<void>;
+  apply(
+    target: TargetRef,
+    fence: Fence,
+    plan: Plan,
+    phase: 'before' | 'promote',
+    signal: AbortSignal,
+  ): Promise<void>;
+  prune(
+    target: TargetRef,
+    fence: Fence,
+    keep: Plan[],
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** Another controller leads the rollout. @public */
 export interface DelegatedRollout {
   /** A program with gate points, or what it cannot express. */
   lower(strategy: StrategyModel): { program: unknown } | { cannot: string[] };
-  start(target: TargetRef, plan: Plan, program: unknown, key: string, signal: AbortSignal): Promise<void>;
-  find(target: TargetRef, key: string, signal: AbortSignal): Promise<{ id: string } | undefined>;
-  observe(target: TargetRef, id: string, signal: AbortSignal): Promise<Observed<DelegatedState>>;
-  resume(target: TargetRef, id: string, gate: string, signal: AbortSignal): Promise<void>;
+  start(
+    target: TargetRef,
+    plan: Plan,
+    program: unknown,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<void>;
+  find(
+    target: TargetRef,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ id: string } | undefined>;
+  observe(
+    target: TargetRef,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<Observed<DelegatedState>>;
+  resume(
+    target: TargetRef,
+    id: string,
+    gate: string,
+    signal: AbortSignal,
+  ): Promise<void>;
   abort(target: TargetRef, id: string, signal: AbortSignal): Promise<void>;
 }
 
 /** @public */
 export interface DelegatedState {
-  phase: 'running' | 'at-gate' | 'succeeded' | 'rolled-back' | 'failed' | 'foreign';
+  phase:
+    | 'running'
+    | 'at-gate'
+    | 'succeeded'
+    | 'rolled-back'
+    | 'failed'
+    | 'foreign';
   gate?: string;
   message: string;
 }
@@ -165,9 +228,16 @@ export interface MetricQuery {
 /** @public */
 export interface MetricProvider {
   readonly id: string;
-  metrics(): Array<{ name: string; unit: 'ratio' | 'milliseconds' | 'count'; description: string }>;
+  metrics(): Array<{
+    name: string;
+    unit: 'ratio' | 'milliseconds' | 'count';
+    description: string;
+  }>;
   /** Never throws for missing or failing data: that is an outcome. */
-  query(query: MetricQuery, signal: AbortSignal): Promise<{ outcome: MeasurementOutcome; query: string }>;
+  query(
+    query: MetricQuery,
+    signal: AbortSignal,
+  ): Promise<{ outcome: MeasurementOutcome; query: string }>;
 }
 
 /** @public */

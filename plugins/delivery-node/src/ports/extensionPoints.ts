@@ -19,7 +19,9 @@ export interface DeliveryReleaseExtensionPoint {
 
 /** @public */
 export const deliveryReleaseExtensionPoint =
-  createExtensionPoint<DeliveryReleaseExtensionPoint>({ id: 'delivery.release' });
+  createExtensionPoint<DeliveryReleaseExtensionPoint>({
+    id: 'delivery.release',
+  });
 
 /** Where Releases go. @public */
 export interface DeliveryConnectionExtensionPoint {
@@ -28,7 +30,9 @@ export interface DeliveryConnectionExtensionPoint {
 
 /** @public */
 export const deliveryConnectionExtensionPoint =
-  createExtensionPoint<DeliveryConnectionExtensionPoint>({ id: 'delivery.connection' });
+  createExtensionPoint<DeliveryConnectionExtensionPoint>({
+    id: 'delivery.connection',
+  });
 
 /** @public */
 export interface DeliverySupportExtensionPoint {
@@ -38,4 +42,6 @@ export interface DeliverySupportExtensionPoint {
 
 /** @public */
 export const deliverySupportExtensionPoint =
-  createExtensionPoint<DeliverySupportExtensionPoint>({ id: 'delivery.support' });
+  createExtensionPoint<DeliverySupportExtensionPoint>({
+    id: 'delivery.support',
+  });

@@ -38,9 +38,17 @@ export interface SourceFetcher {
   /** Whether this fetcher is the one for the repository. */
   handles(repository: string): boolean;
   /** A branch, tag or (abbreviated) SHA to the commit it names now. */
-  resolve(source: SourceLocation, ref: string, signal: AbortSignal): Promise<CommitInfo>;
+  resolve(
+    source: SourceLocation,
+    ref: string,
+    signal: AbortSignal,
+  ): Promise<CommitInfo>;
   /** Newest first. */
-  log(source: SourceLocation, options: { ref?: string; limit: number }, signal: AbortSignal): Promise<CommitInfo[]>;
+  log(
+    source: SourceLocation,
+    options: { ref?: string; limit: number },
+    signal: AbortSignal,
+  ): Promise<CommitInfo[]>;
   /** Writes the tree of exactly this commit below `directory` (which is empty). */
   fetch(
     source: SourceLocation,
@@ -49,7 +57,12 @@ export interface SourceFetcher {
     options: { log: StageLog; signal: AbortSignal; limits: FetchLimits },
   ): Promise<Workspace>;
   /** One file of a commit without a workspace. `undefined`: no such file. */
-  readFile(source: SourceLocation, sha: string, path: string, signal: AbortSignal): Promise<Buffer | undefined>;
+  readFile(
+    source: SourceLocation,
+    sha: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<Buffer | undefined>;
 }
 
 /** @public */
@@ -137,5 +150,7 @@ export interface RegistryAccess {
   url: string;
   /** What references carry in front of the repository: `127.0.0.1:7878`. */
   host: string;
-  credentials?: () => Promise<{ username: string; password: string } | undefined>;
+  credentials?: () => Promise<
+    { username: string; password: string } | undefined
+  >;
 }

@@ -105,11 +105,11 @@ export function describeWorkloadsContract(
           revision: 1,
         });
       }
+      const isGone = async () =>
+        (await stateOf(harness, target, 'one')) === undefined;
       for (const revision of [2, 3]) {
         await workloads.remove(target, { epoch: 1, revision }, 'one', quiet);
-        await poll('it is gone', async () => {
-          return (await stateOf(harness, target, 'one')) === undefined;
-        });
+        await poll('it is gone', isGone);
       }
       expect(await stateOf(harness, target, 'two')).toMatchObject({ ready: 1 });
     });

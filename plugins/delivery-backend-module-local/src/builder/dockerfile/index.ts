@@ -1,1 +1,5 @@
-export { buildDockerfile, imagesOfDockerfile, refusalOfDockerfile } from './build';
+export {
+  buildDockerfile,
+  imagesOfDockerfile,
+  refusalOfDockerfile,
+} from './build';
