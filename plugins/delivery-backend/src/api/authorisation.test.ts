@@ -195,6 +195,13 @@ describe('who may do what', () => {
       .post(`${SERVICE}/releases`)
       .send({ commit: 'main' })
       .expect(201);
+    const told = await request(open.app)
+      .get(`${SERVICE}/overview`)
+      .expect(200);
+    expect(told.body.permissions).toEqual({
+      allowDisabled: true,
+      enabled: false,
+    });
   });
 
   it('lets a machine do what delivery.machines lists, and nothing else', async () => {

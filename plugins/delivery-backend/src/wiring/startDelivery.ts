@@ -111,13 +111,14 @@ export async function startDelivery(
   const stream = createChangeStream({ store, live, logger });
   const allowDisabled =
     config.getOptionalBoolean('delivery.permissions.allowDisabled') ?? false;
+  const permissionsEnabled =
+    config.getOptionalBoolean('permission.enabled') ?? false;
   const authorizer = createAuthorizer({
     permissions: services.permissions,
     permissionsRegistry: services.permissionsRegistry,
     catalog,
     machines,
-    permissionsEnabled:
-      config.getOptionalBoolean('permission.enabled') ?? false,
+    permissionsEnabled,
     allowDisabled,
   });
   registerPermissions(services.permissionsRegistry, store);
@@ -134,6 +135,7 @@ export async function startDelivery(
           deployments: engine,
           judge,
           allowDisabled,
+          permissionsEnabled,
           logger,
           clock,
         },

@@ -108,7 +108,12 @@ export interface ServiceOverview {
   targets: TargetView[];
   /** Releases that are being made, newest first, and the last finished one. */
   releases: Release[];
-  permissions: { allowDisabled: boolean };
+  permissions: {
+    /** `delivery.permissions.allowDisabled`: verbs work even with permissions off. */
+    allowDisabled: boolean;
+    /** Backstage's `permission.enabled`; absent from older backends. */
+    enabled?: boolean;
+  };
 }
 
 /** @public */

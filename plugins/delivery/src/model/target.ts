@@ -97,13 +97,24 @@ export function trackRows(target: TargetView): TrackRow[] {
 
 export function currentStep(deployment: Deployment): StepState | undefined {
   const { rollout } = deployment;
-  return rollout && rollout.phase === 'stepping'
+  return rollout && isStepping(deployment)
     ? rollout.steps[rollout.stepIndex]
     : undefined;
 }
 
+/** Whether steps are still to come: an ended deployment keeps its last one. */
+export function isStepping(deployment: Deployment): boolean {
+  return (
+    deployment.rollout?.phase === 'stepping' &&
+    !isTerminalDeployment(deployment.status)
+  );
+}
+
 export function nextStep(deployment: Deployment): StepState | undefined {
   const { rollout } = deployment;
+  if (!isStepping(deployment)) {
+    return undefined;
+  }
   return rollout?.steps
     .slice(rollout.stepIndex + 1)
     .find(step => step.status !== 'skipped');

@@ -6,7 +6,10 @@ import {
   ReleaseStatus,
   StageStatus,
   StepState,
+  TargetView,
+  Track,
   VerdictKind,
+  isTerminalDeployment,
 } from '@slipway/backstage-plugin-delivery-common';
 
 /**
@@ -67,8 +70,51 @@ const DEPLOYMENT_TONES: Record<DeploymentStatus, Tone> = {
   superseded: 'unknown',
 };
 
-export function deploymentTone(deployment: Pick<Deployment, 'status'>): Tone {
-  return DEPLOYMENT_TONES[deployment.status];
+export function deploymentTone(
+  deployment: Pick<Deployment, 'status' | 'rollout'>,
+): Tone {
+  // A pause that ends by itself waits for nobody.
+  return deployment.status === 'paused' &&
+    !waitsForPerson(deployment.rollout?.paused)
+    ? 'moving'
+    : DEPLOYMENT_TONES[deployment.status];
+}
+
+export function waitsForPerson(
+  paused: NonNullable<Deployment['rollout']>['paused'],
+): boolean {
+  return paused?.reason !== 'step' || paused.untilMs === undefined;
+}
+
+/** What a box as a whole says: broken first, then what moves, then what waits. */
+export function targetTone(target: TargetView): Tone {
+  const { active, health, hold } = target;
+  if (health.status === 'degraded') {
+    return 'broken';
+  }
+  if (active && !isTerminalDeployment(active.status)) {
+    return deploymentTone(active);
+  }
+  return hold ? 'waiting' : healthTone(health.status);
+}
+
+/** The fill of a track in bars; the canary has stripes, told without colour. */
+export function trackFill(theme: Theme, track: Track) {
+  switch (track) {
+    case 'stable':
+      return { backgroundColor: theme.palette.text.secondary };
+    case 'canary':
+      return {
+        backgroundImage: `repeating-linear-gradient(45deg, ${toneColour(
+          theme,
+          'moving',
+        )} 0 8px, ${theme.palette.background.paper} 8px 11px)`,
+      };
+    case 'preview':
+      return { backgroundColor: toneColour(theme, 'moving') };
+    default:
+      return { backgroundColor: theme.palette.divider };
+  }
 }
 
 export function releaseTone(status: ReleaseStatus): Tone {

@@ -180,6 +180,7 @@ export async function createTestApi(options: TestApiOptions): Promise<TestApi> {
           },
           judge: ({ run }) => ({ analysisId: run.id, metrics: [] }),
           allowDisabled: options.allowDisabled ?? false,
+          permissionsEnabled: options.permissionsEnabled ?? true,
           logger,
           clock,
         },

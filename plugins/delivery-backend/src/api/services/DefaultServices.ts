@@ -40,7 +40,8 @@ export class DefaultServices implements ServicesService {
     context: Context,
     service: ServiceRef,
   ): Promise<ServiceOverview> {
-    const { store, environments, allowDisabled } = this.#deps;
+    const { store, environments, allowDisabled, permissionsEnabled } =
+      this.#deps;
     const row = await this.#service(service);
     const [rows, releases] = await Promise.all([
       store.targets.list({
@@ -60,7 +61,7 @@ export class DefaultServices implements ServicesService {
       service: toSummary(row),
       targets,
       releases: releases.items,
-      permissions: { allowDisabled },
+      permissions: { allowDisabled, enabled: permissionsEnabled },
     };
   }
 

@@ -74,6 +74,8 @@ export interface ServiceDependencies {
   judge: Judge;
   /** `delivery.permissions.allowDisabled`, to show it. */
   allowDisabled: boolean;
+  /** Backstage's `permission.enabled`, to show it. */
+  permissionsEnabled: boolean;
   logger: LoggerService;
   clock: () => number;
 }

@@ -9,21 +9,24 @@ import { Theme, makeStyles } from '@material-ui/core/styles';
 
 const useStyles = makeStyles((theme: Theme) => ({
   container: { overflowX: 'auto', maxWidth: '100%' },
-  // The theme breaks words anywhere; a column of letters helps nobody, the
-  // table scrolls instead.
-  head: {
+  // The theme breaks words anywhere; a column of letters helps nobody. What is
+  // short stays on one line, and the table scrolls within itself.
+  cell: {
     padding: theme.spacing(0.75, 1),
+    verticalAlign: 'top',
     whiteSpace: 'nowrap',
     wordBreak: 'normal',
     overflowWrap: 'normal',
   },
-  cell: {
-    padding: theme.spacing(0.75, 1),
-    verticalAlign: 'top',
-    wordBreak: 'normal',
-    overflowWrap: 'normal',
+  wide: {
+    minWidth: '14rem',
+    whiteSpace: 'normal',
+    overflowWrap: 'break-word',
   },
-  wide: { minWidth: '14rem', overflowWrap: 'break-word' },
+  compact: {
+    padding: theme.spacing(0.5, 1, 0.5, 0),
+    '&:last-child': { paddingRight: 0 },
+  },
   caption: {
     position: 'absolute',
     width: 1,
@@ -46,6 +49,8 @@ export function DataTable<T>(props: {
   columns: Column<T>[];
   rows: T[];
   rowKey: (row: T) => string;
+  /** Stands in a box of its own padding: less room between the columns. */
+  compact?: boolean;
 }) {
   const classes = useStyles();
   return (
@@ -64,7 +69,9 @@ export function DataTable<T>(props: {
                 key={column.title}
                 scope="col"
                 component="th"
-                className={classes.head}
+                className={`${classes.cell} ${
+                  props.compact ? classes.compact : ''
+                }`}
               >
                 {column.title}
               </TableCell>
@@ -77,9 +84,13 @@ export function DataTable<T>(props: {
               {props.columns.map(column => (
                 <TableCell
                   key={column.title}
-                  className={`${classes.cell} ${
-                    column.wide ? classes.wide : ''
-                  }`}
+                  className={[
+                    classes.cell,
+                    column.wide && classes.wide,
+                    props.compact && classes.compact,
+                  ]
+                    .filter(Boolean)
+                    .join(' ')}
                 >
                   {column.render(row)}
                 </TableCell>

@@ -5,7 +5,17 @@ import { DefinitionProblem } from '@slipway/backstage-plugin-delivery-common';
 import { useDeliveryTranslation } from '../../translation';
 
 const useStyles = makeStyles((theme: Theme) => ({
-  list: { margin: 0, paddingLeft: theme.spacing(2), overflowWrap: 'anywhere' },
+  alert: { '& .MuiAlert-message': { minWidth: 0, flex: 1 } },
+  list: {
+    margin: theme.spacing(1, 0, 0),
+    padding: 0,
+    listStyle: 'none',
+    overflowWrap: 'anywhere',
+    display: 'grid',
+    gap: theme.spacing(1.5),
+  },
+  place: { fontSize: '1.15rem', fontWeight: 700 },
+  hint: { fontWeight: 700 },
 }));
 
 /** `delivery.yaml:12:9`, as editors and terminals write it. */
@@ -16,36 +26,48 @@ export function placeOf(problem: DefinitionProblem): string {
 }
 
 /** Where a definition is bad, what was expected there, and what was found. */
-export function DefinitionProblems(props: { problems: DefinitionProblem[] }) {
+export function DefinitionProblems(props: {
+  problems: DefinitionProblem[];
+  /** What to do about it, where more than the file's correction is needed. */
+  action?: string;
+}) {
+  const { problems, action } = props;
   const t = useDeliveryTranslation();
   const classes = useStyles();
-  if (props.problems.length === 0) {
+  if (problems.length === 0) {
     return null;
   }
   return (
-    <Alert severity="error">
+    <Alert severity="error" className={classes.alert}>
       <strong>{t('pipeline.definitionError')}</strong>
       <ul className={classes.list}>
-        {props.problems.map(problem => (
+        {problems.map(problem => (
           <li key={`${placeOf(problem)} ${problem.path} ${problem.expected}`}>
-            <code>{placeOf(problem)}</code>
-            {problem.path && (
-              <>
-                {' '}
-                <code>{problem.path}</code>
-              </>
-            )}
-            :{' '}
-            {t('pipeline.expected', {
-              expected: problem.expected,
-              found: problem.found,
-            })}
+            <code className={classes.place}>{placeOf(problem)}</code>
+            <Typography variant="body2">
+              {t('pipeline.expected', {
+                expected: problem.expected,
+                found: problem.found,
+              })}
+            </Typography>
             {problem.hint && (
-              <Typography variant="body2">{problem.hint}</Typography>
+              <Typography variant="body2" className={classes.hint}>
+                {problem.hint}
+              </Typography>
+            )}
+            {problem.path && (
+              <Typography variant="body2">
+                {t('pipeline.inPath')} <code>{problem.path}</code>
+              </Typography>
             )}
           </li>
         ))}
       </ul>
+      {action && (
+        <Typography variant="body2">
+          {t('common.action', { action })}
+        </Typography>
+      )}
     </Alert>
   );
 }

@@ -1,3 +1,4 @@
+import { LogLine } from '@slipway/backstage-plugin-delivery-common';
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { accessibilityProblems, renderForEntity } from '../../__testUtils__';
@@ -9,6 +10,7 @@ import {
   heldTarget,
   instance,
   overview,
+  rollout,
   unknownTarget,
   verbsExcept,
   DIGEST_180,
@@ -28,28 +30,39 @@ describe('DeliveryTab', () => {
     await renderTab(api);
 
     const staging = await screen.findByRole('region', { name: 'Staging' });
-    expect(staging).toHaveTextContent('v1.8.0 · 3fa1c2e');
+    expect(staging).toHaveTextContent('v1.8.0');
+    expect(staging).toHaveTextContent('3fa1c2e · sha256:9be19be1…');
+    expect(staging).toHaveAttribute('data-tone', 'neutral');
     expect(staging).toHaveTextContent('Healthy');
     expect(staging).toHaveTextContent('2/2');
 
     const production = screen.getByRole('region', { name: 'Production' });
     expect(production).toHaveTextContent('v1.7.2 → v1.8.0');
-    expect(production).toHaveTextContent('step 2 of 5');
+    expect(production).toHaveAttribute('data-tone', 'moving');
+    // A segment for each step: done, current, coming.
+    const steps = within(production).getByRole('progressbar', {
+      name: 'step 2 of 5',
+    });
+    expect(
+      Array.from(steps.children, it => it.getAttribute('data-status')),
+    ).toEqual(['done', 'active', 'pending', 'pending', 'pending']);
+    expect(production).toHaveTextContent('step 2 of 5: Measure for 20 s');
     const tracks = within(production).getByRole('table');
     const [, stable, canary] = within(tracks).getAllByRole('row');
     expect(stable).toHaveTextContent('stable');
     expect(stable).toHaveTextContent('4/4');
-    expect(stable).toHaveTextContent('asked 90 % · seen 90.2 %');
+    expect(stable).toHaveTextContent(/asked 90 %\s*seen 90.2 %/);
     expect(canary).toHaveTextContent('canary');
     expect(canary).toHaveTextContent('1/1');
-    expect(canary).toHaveTextContent('asked 10 % · seen 9.8 %');
+    expect(canary).toHaveTextContent(/asked 10 %\s*seen 9.8 %/);
     expect(canary).toHaveTextContent('99.7 %');
     expect(canary).toHaveTextContent('91 ms');
     // Value beside limit beside samples, and the verdict as a word.
     expect(production).toHaveTextContent(
       'success-rate 99.7 % · at least 99 % · 412 of 50 samples · Pass',
     );
-    expect(production).toHaveTextContent(/Verdict in 0:\d\d at the latest/);
+    expect(within(production).getByRole('timer')).toHaveTextContent(/^0:\d\d$/);
+    expect(production).toHaveTextContent('until the verdict, at the latest');
     expect(screen.getByText('running 3/3 same digest')).toBeInTheDocument();
 
     expect(await accessibilityProblems()).toEqual([]);
@@ -69,8 +82,95 @@ describe('DeliveryTab', () => {
     expect(production).not.toHaveTextContent('Healthy');
     expect(production).not.toHaveTextContent(/\b0 %|0\/\d/);
     expect(within(production).getByRole('table')).toHaveTextContent(
-      'asked – · seen –',
+      /asked –\s*seen –/,
     );
+  });
+
+  it('says that permissions are off only when they are', async () => {
+    const api = new FakeDeliveryApi();
+    const text = /Permissions are switched off here/;
+    api.overview = overview({
+      permissions: { allowDisabled: true, enabled: true },
+    });
+    await renderTab(api);
+    await screen.findByRole('region', { name: 'Production' });
+    expect(screen.queryByText(text)).not.toBeInTheDocument();
+
+    api.overview = overview({
+      permissions: { allowDisabled: true, enabled: false },
+    });
+    api.emit({
+      kind: 'target',
+      subject: `${SERVICE}@production`,
+      service: SERVICE,
+    });
+    expect(await screen.findByText(text)).toBeInTheDocument();
+  });
+
+  it('tells a pause that ends by itself from one that waits for a person', async () => {
+    const api = new FakeDeliveryApi();
+    const paused = (untilMs?: number) =>
+      canaryTarget({
+        active: deployment({
+          status: 'paused',
+          rollout: rollout(3, {
+            paused: { reason: 'step', sinceMs: Date.now(), untilMs },
+          }),
+        }),
+      });
+    api.overview = overview({ targets: [paused(Date.now() + 60_000)] });
+    await renderTab(api);
+    const box = await screen.findByRole('region', { name: 'Production' });
+    expect(box).toHaveAttribute('data-tone', 'moving');
+    expect(within(box).getByRole('timer')).toHaveTextContent(/^[01]:\d\d$/);
+    expect(box).toHaveTextContent('until: Make it stable');
+
+    api.overview = overview({ targets: [paused()] });
+    api.emit({
+      kind: 'target',
+      subject: `${SERVICE}@production`,
+      service: SERVICE,
+    });
+    await waitFor(() => expect(box).toHaveAttribute('data-tone', 'waiting'));
+    expect(box).toHaveTextContent('Waits for a person');
+    expect(within(box).queryByRole('timer')).not.toBeInTheDocument();
+  });
+
+  it('narrows the log down to a track and to a stream', async () => {
+    const api = new FakeDeliveryApi();
+    const line = (
+      text: string,
+      instanceId: string,
+      stream: LogLine['stream'],
+    ) => ({ atMs: 0, text, stream, instance: instanceId });
+    api.log = {
+      lines: [
+        line('stable says', 'checkout-old-1', 'stdout'),
+        line('canary says', 'checkout-new-1', 'stdout'),
+        line('canary fails', 'checkout-new-1', 'stderr'),
+        line('was here once', 'checkout-before-1', 'stdout'),
+      ],
+      nextOffset: '4',
+      ended: true,
+    };
+    await renderTab(api, '/instances');
+    const log = await screen.findByRole('log', { name: 'Logs of Production' });
+    await within(log).findByText(/stable says/);
+    const canary = screen.getByRole('button', { name: 'canary' });
+    expect(screen.getByRole('button', { name: 'gone' })).toHaveAttribute(
+      'aria-pressed',
+      'false',
+    );
+    await userEvent.click(canary);
+    expect(canary).toHaveAttribute('aria-pressed', 'true');
+    expect(log).toHaveTextContent(/canary says.*canary fails/);
+    expect(log).not.toHaveTextContent(/stable says|was here once/);
+    await userEvent.click(screen.getByRole('button', { name: 'stderr' }));
+    expect(log).not.toHaveTextContent('canary says');
+    expect(log).toHaveTextContent('canary fails');
+    await userEvent.click(canary);
+    await userEvent.click(screen.getByRole('button', { name: 'stderr' }));
+    expect(log).toHaveTextContent(/stable says.*was here once/);
   });
 
   it('writes a hold on the arrow, with who and why', async () => {

@@ -100,7 +100,7 @@ function OverviewBody(props: {
   return (
     <>
       <LiveRegion states={states(t, overview)} />
-      {overview.permissions.allowDisabled && (
+      {overview.permissions.enabled === false && (
         <Alert severity="info">{t('pipeline.permissionsOff')}</Alert>
       )}
       {overview.service.definitionError && (

@@ -9,24 +9,25 @@ import {
   deliveryTargetReadPermission,
 } from '@slipway/backstage-plugin-delivery-common';
 import { deliveryApiRef } from '../../api';
-import { Resource, useResource } from '../../hooks';
+import { Resource, useNow, useResource } from '../../hooks';
+import { activeDeployment, sharesOverTime } from '../../model';
 import { deploymentTone } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { predict, useTargetVerbs } from '../../verbs';
 import { useTabPaths } from '../DeliveryTab/TabPaths';
 import { EventList } from '../EventList';
-import { nextLine } from '../EnvironmentBox';
+import { NextUp } from '../EnvironmentBox';
 import { LiveRegion } from '../LiveRegion';
 import { PartState } from '../PartState';
 import { StepEvidence } from '../StepEvidence';
 import { StepTimeline } from '../StepTimeline';
 import { ToneWord } from '../Tone';
-import { TrafficBars } from '../TrafficBars';
+import { SharesOverTime, TrafficBars } from '../TrafficBars';
 import { VerbBar } from '../VerbBar';
-import { useNow } from '../../hooks';
 import { AuditLine } from './AuditLine';
 import { Gates } from './Gates';
 import { OutcomeSentence } from './OutcomeSentence';
+import { outcomeReason } from './outcomeReason';
 import { openingStep } from './chooseStep';
 
 const useStyles = makeStyles((theme: Theme) => ({
@@ -52,7 +53,6 @@ export function DeploymentBody(props: {
   const t = useDeliveryTranslation();
   const classes = useStyles();
   const paths = useTabPaths();
-  const nowMs = useNow();
   // Undefined: follow the deployment; a choice of the reader stays.
   const [chosen, setChosen] = useState<number>();
   const shown = chosen ?? openingStep(deployment);
@@ -80,11 +80,12 @@ export function DeploymentBody(props: {
           <ToneWord tone={deploymentTone(deployment)}>{status}</ToneWord> ·{' '}
           <Link to={paths.release(deployment.releaseId)}>
             {t('release.title', { version: deployment.releaseVersion })}
-          </Link>{' '}
-          {rollout && nextLine(t, deployment, nowMs)}
+          </Link>
         </Typography>
+        <NextUp deployment={deployment} />
       </div>
       <OutcomeSentence deployment={deployment} target={target.value} />
+      <TrafficPart detail={detail} view={target.value} />
       <PartState
         resource={target}
         what={t('lists.environments')}
@@ -92,7 +93,7 @@ export function DeploymentBody(props: {
         skeletonHeight={80}
       >
         {value =>
-          value && <TargetPart {...props} view={value} reload={reload} />
+          value && <VerbsPart {...props} view={value} reload={reload} />
         }
       </PartState>
       <Gates gates={deployment.waitingFor ?? []} />
@@ -104,6 +105,7 @@ export function DeploymentBody(props: {
               step={step}
               detail={detail}
               measurements={measurements}
+              said={outcomeReason(deployment)?.message}
             />
           </div>
         </div>
@@ -121,8 +123,35 @@ export function DeploymentBody(props: {
   );
 }
 
-/** Traffic and verbs, for the deployment that the target is about now. */
-function TargetPart(props: {
+/** The asked shares from its start on; beside them what is now, while it moves. */
+function TrafficPart(props: {
+  detail: DeploymentDetail;
+  view: TargetView | undefined;
+}) {
+  const { detail, view } = props;
+  const { deployment, events } = detail;
+  const t = useDeliveryTranslation();
+  const nowMs = useNow();
+  const periods = sharesOverTime(deployment, events, nowMs);
+  const live = view && activeDeployment(view)?.id === deployment.id;
+  if (!live && periods.length === 0) {
+    return null;
+  }
+  return (
+    <section>
+      <Typography variant="h6" component="h3">
+        {t('deployment.traffic')}
+      </Typography>
+      {periods.length > 0 && (
+        <SharesOverTime periods={periods} version={deployment.releaseVersion} />
+      )}
+      {live && <TrafficBars target={view} />}
+    </section>
+  );
+}
+
+/** Verbs, for the deployment that the target is about now. */
+function VerbsPart(props: {
   detail: DeploymentDetail;
   target: Resource<TargetView | undefined>;
   view: TargetView;
@@ -130,25 +159,11 @@ function TargetPart(props: {
 }) {
   const { detail, target, view, reload } = props;
   const { id } = detail.deployment;
-  const t = useDeliveryTranslation();
   const verbs = useTargetVerbs(view, {
     reload,
     onSent: verb => target.mutate(value => value && predict(value, verb)),
   });
   const isCurrent =
     view.active?.id === id || (!view.active && view.last?.id === id);
-  if (!isCurrent) {
-    return null;
-  }
-  return (
-    <>
-      <section>
-        <Typography variant="h6" component="h3">
-          {t('deployment.traffic')}
-        </Typography>
-        <TrafficBars target={view} />
-      </section>
-      <VerbBar target={view} verbs={verbs} />
-    </>
-  );
+  return isCurrent ? <VerbBar target={view} verbs={verbs} /> : null;
 }

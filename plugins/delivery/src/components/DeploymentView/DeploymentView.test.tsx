@@ -6,6 +6,7 @@ import {
   canaryTarget,
   deployment,
   deploymentDetail,
+  event,
   heldTarget,
   measurements,
   overview,
@@ -23,7 +24,15 @@ async function renderDeployment(api: FakeDeliveryApi) {
 function rolledBack(): FakeDeliveryApi {
   const api = new FakeDeliveryApi();
   const shown = rolledBackDeployment();
-  api.detail = deploymentDetail(shown);
+  const { startedAtMs = 0, finishedAtMs = 0 } = shown;
+  const asked = (atMs: number, message: string) =>
+    event({ id: message, atMs, type: 'traffic-asked', message });
+  api.detail = deploymentDetail(shown, {
+    events: [
+      asked(startedAtMs + 1_000, 'Traffic: 90 % stable, 10 % canary'),
+      asked(finishedAtMs - 1_000, 'Traffic: 100 % stable'),
+    ],
+  });
   api.overview = overview({ targets: [heldTarget()] });
   api.measured = measurements(true);
   return api;
@@ -50,6 +59,16 @@ describe('DeploymentView', () => {
     expect(
       await screen.findByRole('img', {
         name: /success-rate: canary 93.9 %, threshold at least 99 %/,
+      }),
+    ).toBeInTheDocument();
+    // The reason is said once; the pane of the step shows what stands behind it.
+    expect(screen.getAllByText(/6.1 % of canary requests failed/)).toHaveLength(
+      1,
+    );
+    expect(screen.queryByText(/^Next:|^until/)).not.toBeInTheDocument();
+    expect(
+      screen.getByRole('img', {
+        name: /Asked shares over time: from .* v1.8.0 0 %, from .* v1.8.0 10 %, from .* v1.8.0 0 %/,
       }),
     ).toBeInTheDocument();
     expect(

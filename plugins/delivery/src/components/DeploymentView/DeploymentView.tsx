@@ -75,8 +75,9 @@ function useTarget(
       if (environment === undefined) {
         return undefined;
       }
-      const page = await api.getTargets({ service, environment, limit: 1 });
-      return page.items.find(it => it.environment.name === environment);
+      // The list of targets leaves out what a connection must be asked for.
+      const { targets } = await api.getOverview(service);
+      return targets.find(it => it.environment.name === environment);
     },
     {
       affectedBy: event =>

@@ -8,6 +8,7 @@ import {
 import { formatClock } from '../../format';
 import { useDeliveryTranslation } from '../../translation';
 import { ReasonFacts } from '../Reasons';
+import { outcomeReason } from './outcomeReason';
 
 /** How it ended or why it waits, in a sentence that a tired person understands. */
 export function OutcomeSentence(props: {
@@ -16,14 +17,9 @@ export function OutcomeSentence(props: {
 }) {
   const { deployment, target } = props;
   const t = useDeliveryTranslation();
-  const { rollout, status } = deployment;
-  const reason =
-    deployment.reason ??
-    rollout?.reason ??
-    rollout?.abort?.reason ??
-    rollout?.paused?.detail ??
-    rollout?.error?.reason;
-  if (!reason || status === 'succeeded') {
+  const { status } = deployment;
+  const reason = outcomeReason(deployment);
+  if (!reason) {
     return null;
   }
   const isBack =

@@ -6,7 +6,13 @@ import Typography from '@material-ui/core/Typography';
 import { Theme, makeStyles } from '@material-ui/core/styles';
 import { TargetView } from '@slipway/backstage-plugin-delivery-common';
 import { activeDeployment } from '../../model';
-import { deploymentTone, healthTone } from '../../theme';
+import {
+  Tone,
+  deploymentTone,
+  healthTone,
+  targetTone,
+  toneColour,
+} from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { predict, useTargetVerbs } from '../../verbs';
 import { useTabPaths } from '../DeliveryTab/TabPaths';
@@ -19,7 +25,7 @@ import { TrackTable } from './TrackTable';
 import { VersionLine } from './VersionLine';
 import { Warnings } from './Warnings';
 
-const useStyles = makeStyles((theme: Theme) => ({
+const useStyles = makeStyles<Theme, { tone: Tone }>(theme => ({
   root: {
     padding: theme.spacing(2),
     flex: '1 1 20rem',
@@ -27,7 +33,11 @@ const useStyles = makeStyles((theme: Theme) => ({
     display: 'flex',
     flexDirection: 'column',
     gap: theme.spacing(1),
+    // For names without a space; words are never cut while there is room.
     overflowWrap: 'anywhere',
+    borderTopWidth: 6,
+    borderTopStyle: props => (props.tone === 'unknown' ? 'dashed' : 'solid'),
+    borderTopColor: props => toneColour(theme, props.tone),
   },
   head: {
     display: 'flex',
@@ -50,7 +60,8 @@ export interface EnvironmentBoxProps {
 export function EnvironmentBox(props: EnvironmentBoxProps) {
   const { target, reload, onPredict } = props;
   const t = useDeliveryTranslation();
-  const classes = useStyles();
+  const tone = targetTone(target);
+  const classes = useStyles({ tone });
   const titleId = useId();
   const paths = useTabPaths();
   const verbs = useTargetVerbs(target, {
@@ -64,6 +75,7 @@ export function EnvironmentBox(props: EnvironmentBoxProps) {
       component="section"
       variant="outlined"
       className={classes.root}
+      data-tone={tone}
       aria-labelledby={titleId}
     >
       <div className={classes.head}>

@@ -1,9 +1,10 @@
 import Typography from '@material-ui/core/Typography';
 import { TargetView, isKnown } from '@slipway/backstage-plugin-delivery-common';
-import { DASH, formatMetric, formatPercent } from '../../format';
+import { DASH, formatMetric } from '../../format';
 import { TrackRow, trackRows } from '../../model';
 import { useDeliveryTranslation } from '../../translation';
 import { DataTable } from '../DataTable';
+import { ShareBars } from './ShareBars';
 
 /** Numbers that compare stand together: stable above canary, asked beside seen. */
 export function TrackTable(props: { target: TargetView }) {
@@ -17,6 +18,7 @@ export function TrackTable(props: { target: TargetView }) {
   return (
     <>
       <DataTable<TrackRow>
+        compact
         caption={`${t('pipeline.box.tracks')}: ${target.environment.title}`}
         rows={rows}
         rowKey={row => row.generation}
@@ -37,17 +39,7 @@ export function TrackTable(props: { target: TargetView }) {
           },
           {
             title: t('pipeline.box.traffic'),
-            render: row => (
-              <>
-                {t('pipeline.box.asked', {
-                  percent: formatPercent(row.askedPercent),
-                })}{' '}
-                ·{' '}
-                {t('pipeline.box.seen', {
-                  percent: formatPercent(row.seenPercent),
-                })}
-              </>
-            ),
+            render: row => <ShareBars row={row} />,
           },
           {
             title: t('pipeline.box.success'),

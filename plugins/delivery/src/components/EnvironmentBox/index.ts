@@ -1,2 +1,2 @@
 export { EnvironmentBox } from './EnvironmentBox';
-export { nextLine } from './ActiveLine';
+export { NextUp } from './NextUp';

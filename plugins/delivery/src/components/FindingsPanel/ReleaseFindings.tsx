@@ -25,11 +25,21 @@ const TONES: Record<Finding['decision'], Tone> = {
 
 /** The findings of a release with the gate's decision, and what was not covered. */
 export function ReleaseFindings(props: { release: Release }) {
+  const t = useDeliveryTranslation();
+  // There is nothing to ask for before the scan.
+  return props.release.findings ? (
+    <ScannedFindings release={props.release} />
+  ) : (
+    <Typography variant="body2">{t('findings.notScanned')}</Typography>
+  );
+}
+
+function ScannedFindings(props: { release: Release }) {
   const { release } = props;
   const api = useApi(deliveryApiRef);
   const t = useDeliveryTranslation();
   const resource = useResource(
-    `findings:${release.id}:${release.findings ? 'scanned' : ''}`,
+    `findings:${release.id}`,
     () => api.getFindings(release.id),
     { affectedBy: event => event.subject === release.id },
   );
@@ -66,9 +76,7 @@ export function ReleaseFindings(props: { release: Release }) {
           )}
           {findings.length === 0 && (
             <Typography variant="body2">
-              {release.findings
-                ? t('findings.none', { version: release.version })
-                : t('findings.notScanned')}
+              {t('findings.none', { version: release.version })}
             </Typography>
           )}
           {groupFindings(findings).map(group => (

@@ -9,8 +9,11 @@ import { useLog } from '../../hooks';
 import { targetId } from '../../model';
 import { useDeliveryTranslation } from '../../translation';
 import { LogPane } from '../LogPane';
+import { useInstanceTracks, withTracks } from './instanceTracks';
 
-const useStyles = makeStyles({ select: { minWidth: '12rem' } });
+const useStyles = makeStyles({
+  select: { minWidth: '12rem', alignSelf: 'flex-start' },
+});
 
 /** One log of an environment, of all its instances or of one. */
 export function InstanceLogs(props: { target: TargetView }) {
@@ -22,6 +25,7 @@ export function InstanceLogs(props: { target: TargetView }) {
   const instances = isKnown(target.workloads)
     ? target.workloads.known.generations.flatMap(it => it.instances)
     : [];
+  const tracks = useInstanceTracks(target);
   const log = useLog(`${targetId(target)}/${instance}`, request =>
     api.getInstanceLogs(target.service, target.environment.name, {
       ...request,
@@ -52,7 +56,7 @@ export function InstanceLogs(props: { target: TargetView }) {
         )}
       </TextField>
       <LogPane
-        log={log}
+        log={{ ...log, lines: withTracks(log.lines, tracks) }}
         label={t('instances.logs', { environment: target.environment.title })}
       />
     </>

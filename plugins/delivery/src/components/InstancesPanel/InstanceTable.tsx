@@ -89,20 +89,27 @@ export function InstanceTable(props: {
               <RelativeTime atMs={row.startedAtMs} />
             ),
         },
-        {
-          title: t('instances.cause'),
-          wide: true,
-          render: row =>
-            row.cause && (
-              <>
-                {row.cause.summary}
-                {row.cause.evidence && <div>{row.cause.evidence}</div>}
-                {row.cause.action && (
-                  <div>{t('common.action', { action: row.cause.action })}</div>
-                )}
-              </>
-            ),
-        },
+        // An empty column of sentences would push the buttons out of sight.
+        ...(rows.some(row => row.cause)
+          ? [
+              {
+                title: t('instances.cause'),
+                wide: true,
+                render: (row: InstanceState) =>
+                  row.cause && (
+                    <>
+                      {row.cause.summary}
+                      {row.cause.evidence && <div>{row.cause.evidence}</div>}
+                      {row.cause.action && (
+                        <div>
+                          {t('common.action', { action: row.cause.action })}
+                        </div>
+                      )}
+                    </>
+                  ),
+              },
+            ]
+          : []),
         ...(remove
           ? [
               {

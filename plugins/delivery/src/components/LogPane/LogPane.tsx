@@ -7,7 +7,9 @@ import { Theme, makeStyles } from '@material-ui/core/styles';
 import Alert from '@material-ui/lab/Alert';
 import { formatClock, formatExact } from '../../format';
 import { Log } from '../../hooks';
-import { useDeliveryTranslation } from '../../translation';
+import { DeliveryT, useDeliveryTranslation } from '../../translation';
+import { FilterChips } from './FilterChips';
+import { LogStream, filterLines, streamsOf, tracksOf } from './filterLines';
 
 const useStyles = makeStyles((theme: Theme) => ({
   bar: {
@@ -30,6 +32,7 @@ const useStyles = makeStyles((theme: Theme) => ({
     overflowWrap: 'anywhere',
   },
   time: { color: theme.palette.text.secondary, marginRight: theme.spacing(1) },
+  system: { color: theme.palette.text.secondary, fontStyle: 'italic' },
   stderr: {
     borderLeft: `3px solid ${theme.palette.error.main}`,
     paddingLeft: theme.spacing(0.5),
@@ -45,10 +48,10 @@ export function LogPane(props: { log: Log; label: string }) {
   const [search, setSearch] = useState('');
   const [follow, setFollow] = useState(true);
   const pane = useRef<HTMLDivElement>(null);
-  const wanted = search.toLowerCase();
-  const shown = wanted
-    ? log.lines.filter(line => line.text.toLowerCase().includes(wanted))
-    : log.lines;
+  const [streams, setStreams] = useState<LogStream[]>([]);
+  const [tracks, setTracks] = useState<string[]>([]);
+  const shown = filterLines(log.lines, { search, streams, tracks });
+  const isFiltered = shown.length < log.lines.length;
   const lastNumber = log.lines[log.lines.length - 1]?.number;
 
   useEffect(() => {
@@ -87,6 +90,24 @@ export function LogPane(props: { log: Log; label: string }) {
           }
           label={t('instances.follow')}
         />
+        <FilterChips
+          label={t('instances.byTrack')}
+          options={union(tracksOf(log.lines), tracks).map(value => ({
+            value,
+            label: trackWord(t, value),
+          }))}
+          chosen={tracks}
+          onChange={setTracks}
+        />
+        <FilterChips
+          label={t('instances.byStream')}
+          options={union(streamsOf(log.lines), streams).map(value => ({
+            value,
+            label: t(`instances.streams.${value}`),
+          }))}
+          chosen={streams}
+          onChange={setStreams}
+        />
         {log.dropped > 0 && (
           <Typography variant="body2">
             {t('instances.dropped', { lines: String(log.dropped) })}
@@ -110,17 +131,16 @@ export function LogPane(props: { log: Log; label: string }) {
         onScroll={onScroll}
       >
         {shown.length === 0 && !log.loading && (
-          <span>{wanted ? t('instances.noMatch') : t('instances.empty')}</span>
+          <span>
+            {isFiltered ? t('instances.noMatch') : t('instances.empty')}
+          </span>
         )}
         {shown.map(line => (
-          <div
-            key={line.number}
-            className={line.stream === 'stderr' ? classes.stderr : undefined}
-          >
+          <div key={line.number} className={lineClass(classes, line.stream)}>
             <span className={classes.time} title={formatExact(line.atMs)}>
               {formatClock(line.atMs)}
             </span>
-            {line.track && `[${line.track}] `}
+            {line.track && `[${trackWord(t, line.track)}] `}
             {line.instance && `${line.instance} `}
             {line.text}
           </div>
@@ -129,4 +149,28 @@ export function LogPane(props: { log: Log; label: string }) {
       </div>
     </section>
   );
+}
+
+function lineClass(
+  classes: Record<'stderr' | 'system', string>,
+  stream: LogStream | undefined,
+): string | undefined {
+  return stream === 'stderr' || stream === 'system'
+    ? classes[stream]
+    : undefined;
+}
+
+/** A choice stays in sight when no line of it is left. */
+function union<T>(found: T[], chosen: T[]): T[] {
+  return [...new Set([...found, ...chosen])];
+}
+
+const TRACKS = ['stable', 'canary', 'preview', 'draining', 'gone'] as const;
+
+function trackWord(t: DeliveryT, track: string): string {
+  const known = TRACKS.find(it => it === track);
+  if (!known) {
+    return track;
+  }
+  return known === 'gone' ? t('instances.gone') : t(`words.track.${known}`);
 }

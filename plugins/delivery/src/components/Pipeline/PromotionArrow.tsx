@@ -10,7 +10,7 @@ import { ToneWord } from '../Tone';
 const useStyles = makeStyles((theme: Theme) => ({
   root: {
     flex: '0 1 auto',
-    maxWidth: '14rem',
+    maxWidth: '9rem',
     display: 'flex',
     flexDirection: 'column',
     alignItems: 'center',

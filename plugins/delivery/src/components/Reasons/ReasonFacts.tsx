@@ -36,7 +36,7 @@ export function ReasonFacts(props: { reason: Reason }) {
           })}
         </Typography>
       )}
-      {reason.evidence && (
+      {reason.evidence && !reason.message.includes(reason.evidence) && (
         <pre
           className={classes.evidence}
           aria-label={t('common.evidence')}

@@ -5,10 +5,18 @@ import { useDeliveryTranslation } from '../../translation';
 import { DataTable } from '../DataTable';
 
 /** The images with their whole digests, from the moment they exist. */
-export function ImageTable(props: { images: BuiltImage[] }) {
+export function ImageTable(props: {
+  images: BuiltImage[];
+  /** No image will come any more. */
+  ended: boolean;
+}) {
   const t = useDeliveryTranslation();
   if (props.images.length === 0) {
-    return <Typography variant="body2">{t('release.noDigest')}</Typography>;
+    return (
+      <Typography variant="body2">
+        {t(props.ended ? 'release.noImage' : 'release.noDigest')}
+      </Typography>
+    );
   }
   return (
     <DataTable<BuiltImage>

@@ -52,6 +52,8 @@ export function ReleaseBody(props: {
   const log = useLog(`${release.id}/${shown}/${stage?.attempt ?? 0}`, request =>
     api.getReleaseLogs(release.id, { stage: shown, ...request }),
   );
+  // Its problems say more than the reason that is made of them.
+  const isDefinition = detail.definitionProblems.length > 0;
   const title = t('release.title', { version: release.version });
   const status = t(`words.release.${release.status}`);
 
@@ -72,7 +74,7 @@ export function ReleaseBody(props: {
           <RelativeTime atMs={release.createdAtMs} />
         </Typography>
       </div>
-      {release.reason && release.status !== 'ready' && (
+      {release.reason && release.status !== 'ready' && !isDefinition && (
         <Alert severity="error">
           <strong>
             {t('deployment.sentence', {
@@ -83,7 +85,10 @@ export function ReleaseBody(props: {
           <ReasonFacts reason={release.reason} />
         </Alert>
       )}
-      <DefinitionProblems problems={detail.definitionProblems} />
+      <DefinitionProblems
+        problems={detail.definitionProblems}
+        action={release.reason?.action}
+      />
       <ReleaseVerbs detail={detail} reload={reload} />
       <StageStrip stages={release.stages} chosen={shown} onChoose={setChosen} />
       {stage && <StageFacts stage={stage} said={release.reason?.message} />}
@@ -95,7 +100,10 @@ export function ReleaseBody(props: {
         <Typography variant="h6" component="h3">
           {t('release.images')}
         </Typography>
-        <ImageTable images={release.images} />
+        <ImageTable
+          images={release.images}
+          ended={release.finishedAtMs !== undefined}
+        />
       </section>
       <section>
         <Typography variant="h6" component="h3">

@@ -71,7 +71,17 @@ describe('ReleaseView', () => {
 
   it('says where a definition is wrong: file, line and column', async () => {
     const api = new FakeDeliveryApi();
-    api.releaseDetail = releaseDetail(release({ status: 'failed' }), {
+    const failed = release({
+      status: 'failed',
+      images: [],
+      findings: undefined,
+      reason: {
+        code: 'definition-invalid',
+        message: 'The delivery definition cannot be used: delivery.yaml:12:9',
+        action: 'Correct the file and release the new commit.',
+      },
+    });
+    api.releaseDetail = releaseDetail(failed, {
       definitionProblems: [
         {
           file: 'delivery.yaml',
@@ -80,6 +90,7 @@ describe('ReleaseView', () => {
           path: 'environments[0].strategy',
           expected: 'one of rolling, blueGreen, canary',
           found: 'canari',
+          hint: 'Did you mean "canary"?',
         },
       ],
     });
@@ -88,6 +99,17 @@ describe('ReleaseView', () => {
     expect(place.closest('li')).toHaveTextContent(
       'expected one of rolling, blueGreen, canary, found canari',
     );
+    expect(place.closest('li')).toHaveTextContent('Did you mean "canary"?');
+    const alert = place.closest('[role="alert"]');
+    expect(alert).toHaveTextContent('Correct the file');
+    // Said once, and nothing is promised or asked for that will not come.
+    expect(screen.getAllByText(/cannot be used/)).toHaveLength(1);
+    expect(screen.getByText('No image was built.')).toBeInTheDocument();
+    expect(
+      screen.getByText('It was not scanned yet, so nothing is known.'),
+    ).toBeInTheDocument();
+    expect(api.calls).not.toContain('getFindings');
+    expect(await accessibilityProblems()).toEqual([]);
   });
 
   it('cancels a release that is being made, after asking', async () => {

@@ -11,16 +11,18 @@ export function AnalysisEvidence(props: {
   verdict: AnalysisVerdict;
   measurements: Measurement[];
   /** What the page has said already, not to say it twice. */
-  said?: string;
+  said?: Array<string | undefined>;
 }) {
-  const { verdict } = props;
+  const { verdict, said = [] } = props;
+  // The chips say of a pass all there is to say.
+  const reason = verdict.verdict === 'pass' ? undefined : verdict.reason;
   const measurements = props.measurements.filter(
     it => it.analysisId === verdict.analysisId,
   );
   return (
     <>
-      {verdict.reason && verdict.reason.message !== props.said && (
-        <Typography variant="body1">{verdict.reason.message}</Typography>
+      {reason && !said.includes(reason.message) && (
+        <Typography variant="body1">{reason.message}</Typography>
       )}
       <VerdictChips verdicts={[verdict]} />
       {verdict.metrics.map(metric => (

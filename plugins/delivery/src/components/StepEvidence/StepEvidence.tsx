@@ -17,8 +17,10 @@ export function StepEvidence(props: {
   step: StepState;
   detail: DeploymentDetail;
   measurements: Resource<MeasurementsView>;
+  /** What the page has said already, not to say it twice. */
+  said?: string;
 }) {
-  const { step, detail, measurements } = props;
+  const { step, detail, measurements, said } = props;
   const t = useDeliveryTranslation();
   const rollout = detail.deployment.rollout;
   // A failing background analysis is the evidence of the step it stopped.
@@ -39,7 +41,7 @@ export function StepEvidence(props: {
           what: describeStep(t, step.step),
         })}
       </Typography>
-      {step.reason && (
+      {step.reason && step.reason.message !== said && (
         <>
           <Typography variant="body1">{step.reason.message}</Typography>
           <ReasonFacts reason={step.reason} />
@@ -69,7 +71,7 @@ export function StepEvidence(props: {
                   key={verdict.analysisId}
                   verdict={verdict}
                   measurements={view.measurements}
-                  said={step.reason?.message}
+                  said={[said, step.reason?.message]}
                 />
               ))
             );

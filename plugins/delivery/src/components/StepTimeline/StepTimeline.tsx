@@ -7,7 +7,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { describeStep, formatCountdown, formatDuration } from '../../format';
 import { useNow } from '../../hooks';
-import { stepTone, verdictTone } from '../../theme';
+import { stepTone, verdictTone, waitsForPerson } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { ToneWord } from '../Tone';
 
@@ -77,7 +77,9 @@ export function StepTimeline(props: {
 }
 
 function toneOf(step: StepState, rollout: RolloutState) {
-  return step.status === 'active' && rollout.paused
+  return step.status === 'active' &&
+    rollout.paused &&
+    waitsForPerson(rollout.paused)
     ? 'waiting'
     : stepTone(step.status);
 }

@@ -7,7 +7,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { formatDuration, formatPercent } from '../../format';
 import { TrackRow, trackRows } from '../../model';
-import { toneColour } from '../../theme';
+import { trackFill } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { ToneWord } from '../Tone';
 
@@ -27,16 +27,10 @@ const useStyles = makeStyles((theme: Theme) => ({
       transition: 'flex-grow 300ms',
     },
   },
-  stable: { backgroundColor: theme.palette.text.secondary },
-  canary: {
-    // Stripes: told from stable without colour.
-    backgroundImage: `repeating-linear-gradient(45deg, ${toneColour(
-      theme,
-      'moving',
-    )} 0 8px, ${theme.palette.background.paper} 8px 11px)`,
-  },
-  preview: { backgroundColor: toneColour(theme, 'moving') },
-  draining: { backgroundColor: theme.palette.divider },
+  stable: trackFill(theme, 'stable'),
+  canary: trackFill(theme, 'canary'),
+  preview: trackFill(theme, 'preview'),
+  draining: trackFill(theme, 'draining'),
 }));
 
 /** Traffic as it was asked and as it was measured, one bar above the other. */

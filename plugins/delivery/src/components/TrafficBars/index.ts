@@ -1,1 +1,2 @@
 export { TrafficBars } from './TrafficBars';
+export { SharesOverTime } from './SharesOverTime';

@@ -1,0 +1,129 @@
+import Typography from '@material-ui/core/Typography';
+import { Theme, makeStyles } from '@material-ui/core/styles';
+import { formatClock, formatPercent } from '../../format';
+import { SharesPeriod } from '../../model';
+import { trackFill } from '../../theme';
+import { useDeliveryTranslation } from '../../translation';
+
+const useStyles = makeStyles((theme: Theme) => ({
+  scroll: { overflowX: 'auto' },
+  bar: {
+    display: 'flex',
+    minWidth: 'fit-content',
+    height: '3rem',
+    overflow: 'hidden',
+    borderRadius: theme.shape.borderRadius,
+    border: `1px solid ${theme.palette.divider}`,
+  },
+  labels: {
+    display: 'flex',
+    minWidth: 'fit-content',
+    ...theme.typography.caption,
+    lineHeight: 1.5,
+  },
+  // Short ones stay visible; the way back is often done in a blink.
+  period: { flexBasis: 0, minWidth: '2.75rem' },
+  stack: {
+    display: 'flex',
+    flexDirection: 'column',
+    borderLeft: `1px solid ${theme.palette.background.paper}`,
+  },
+  label: { overflow: 'hidden', whiteSpace: 'nowrap', paddingLeft: 2 },
+  before: trackFill(theme, 'stable'),
+  now: trackFill(theme, 'canary'),
+  axis: {
+    display: 'flex',
+    justifyContent: 'space-between',
+    ...theme.typography.caption,
+  },
+  legend: {
+    display: 'flex',
+    flexWrap: 'wrap',
+    alignItems: 'center',
+    gap: theme.spacing(0, 2),
+    ...theme.typography.body2,
+  },
+  key: { display: 'inline-flex', alignItems: 'center', gap: 6 },
+  swatch: { width: 20, height: 10, borderRadius: 2 },
+}));
+
+/** The asked shares of a deployment from its start to its end, one stack a period. */
+export function SharesOverTime(props: {
+  periods: SharesPeriod[];
+  version: string;
+}) {
+  const { periods, version } = props;
+  const t = useDeliveryTranslation();
+  const classes = useStyles();
+  const label = periods
+    .map(period =>
+      t('deployment.periodLabel', {
+        at: formatClock(period.fromMs),
+        version,
+        percent: formatPercent(period.newPercent),
+      }),
+    )
+    .join(', ');
+  // A period that lasted as long as all others still leaves them room.
+  const grow = (period: SharesPeriod) => ({
+    flexGrow: Math.max(1, period.toMs - period.fromMs),
+  });
+  return (
+    <>
+      <div className={classes.scroll}>
+        <div
+          className={classes.bar}
+          role="img"
+          aria-label={`${t('deployment.askedOverTime')}: ${label}`}
+        >
+          {periods.map(period => (
+            <div
+              key={period.fromMs}
+              className={`${classes.period} ${classes.stack}`}
+              style={grow(period)}
+              title={formatClock(period.fromMs)}
+            >
+              <div
+                className={classes.now}
+                style={{ flex: `${period.newPercent} 0 0` }}
+              />
+              <div
+                className={classes.before}
+                style={{ flex: `${100 - period.newPercent} 0 0` }}
+              />
+            </div>
+          ))}
+        </div>
+        <div className={classes.labels} aria-hidden>
+          {periods.map(period => (
+            <div
+              key={period.fromMs}
+              className={`${classes.period} ${classes.label}`}
+              style={grow(period)}
+            >
+              <strong>{formatPercent(period.newPercent)}</strong>
+              <div>{formatClock(period.fromMs)}</div>
+            </div>
+          ))}
+        </div>
+      </div>
+      <div className={classes.axis} aria-hidden>
+        <span>{formatClock(periods[0].fromMs)}</span>
+        <span>{formatClock(periods[periods.length - 1].toMs)}</span>
+      </div>
+      <div className={classes.legend}>
+        <Typography variant="body2" component="span">
+          {t('deployment.askedOverTime')}
+        </Typography>
+        <span className={classes.key}>
+          <span className={`${classes.swatch} ${classes.now}`} aria-hidden />
+          {version}
+        </span>
+        <span className={classes.key}>
+          <span className={`${classes.swatch} ${classes.before}`} aria-hidden />
+          {t('deployment.ranBefore')}
+        </span>
+      </div>
+    </>
+  );
+}
