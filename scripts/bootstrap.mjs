@@ -33,7 +33,8 @@ function newEnough(version) {
 function cleanEnvironment() {
   return Object.fromEntries(
     Object.entries(process.env).filter(
-      ([name]) => !/^npm_(config|lifecycle|package|command|execpath|node)/i.test(name),
+      ([name]) =>
+        !/^npm_(config|lifecycle|package|command|execpath|node)/i.test(name),
     ),
   );
 }
@@ -44,7 +45,9 @@ function nodePackage() {
   ];
   if (!platform || !['x64', 'arm64'].includes(process.arch)) {
     fail(
-      `Node ${MINIMUM.join('.')} or newer is needed, this is ${process.versions.node}; ` +
+      `Node ${MINIMUM.join('.')} or newer is needed, this is ${
+        process.versions.node
+      }; ` +
         `there is no ready package for ${process.platform}-${process.arch}, please install it by hand`,
     );
   }
@@ -58,21 +61,39 @@ function ensureNode() {
   const name = nodePackage();
   const home = path.join(tools, `node-${NODE_VERSION}`);
   const binary = path.join(
-    home, 'node_modules', name, 'bin',
+    home,
+    'node_modules',
+    name,
+    'bin',
     process.platform === 'win32' ? 'node.exe' : 'node',
   );
   if (!fs.existsSync(binary)) {
-    say(`Node ${process.versions.node} is too old, fetching Node ${NODE_VERSION} into .tools/ (once)`);
+    say(
+      `Node ${process.versions.node} is too old, fetching Node ${NODE_VERSION} into .tools/ (once)`,
+    );
     fs.mkdirSync(home, { recursive: true });
     fs.writeFileSync(path.join(home, 'package.json'), '{"private":true}\n');
     const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
     const result = spawnSync(
       npm,
-      ['install', '--no-audit', '--no-fund', '--ignore-scripts', `${name}@${NODE_VERSION}`],
-      { cwd: home, stdio: 'inherit', env: cleanEnvironment(), shell: process.platform === 'win32' },
+      [
+        'install',
+        '--no-audit',
+        '--no-fund',
+        '--ignore-scripts',
+        `${name}@${NODE_VERSION}`,
+      ],
+      {
+        cwd: home,
+        stdio: 'inherit',
+        env: cleanEnvironment(),
+        shell: process.platform === 'win32',
+      },
     );
     if (result.status !== 0 || !fs.existsSync(binary)) {
-      fail(`Could not fetch Node ${NODE_VERSION} (${name}); check the network and run the command again`);
+      fail(
+        `Could not fetch Node ${NODE_VERSION} (${name}); check the network and run the command again`,
+      );
     }
   }
   return binary;
@@ -117,7 +138,8 @@ const yarn = fs
 async function ensureDependencies(node) {
   const marker = path.join(root, 'node_modules', '.slipway-stamp');
   const wanted = stamp();
-  if (fs.existsSync(marker) && fs.readFileSync(marker, 'utf8') === wanted) return;
+  if (fs.existsSync(marker) && fs.readFileSync(marker, 'utf8') === wanted)
+    return;
   say('installing the dependencies (a minute or two, once)');
   fs.mkdirSync(tools, { recursive: true });
   const log = path.join(tools, 'install.log');
@@ -126,16 +148,37 @@ async function ensureDependencies(node) {
   const progress = setInterval(() => {
     const size = fs.fstatSync(file).size;
     const buffer = Buffer.alloc(Math.min(size, 4000));
-    fs.readSync(file, buffer, 0, buffer.length, Math.max(0, size - buffer.length));
-    const step = buffer.toString('utf8').match(/┌ [A-Z][a-z]+[a-z ]*/g)?.at(-1) ?? '';
+    fs.readSync(
+      file,
+      buffer,
+      0,
+      buffer.length,
+      Math.max(0, size - buffer.length),
+    );
+    const step =
+      buffer
+        .toString('utf8')
+        .match(/┌ [A-Z][a-z]+[a-z ]*/g)
+        ?.at(-1) ?? '';
     say(`  ${Math.round((Date.now() - startedAt) / 1000)} s ${step.slice(2)}`);
   }, 10_000);
-  const code = await run(node, [yarn, 'install', '--immutable'], {}, ['ignore', file, file]);
+  const code = await run(node, [yarn, 'install', '--immutable'], {}, [
+    'ignore',
+    file,
+    file,
+  ]);
   clearInterval(progress);
   fs.closeSync(file);
   if (code !== 0) {
-    process.stderr.write(fs.readFileSync(log, 'utf8').split('\n').slice(-40).join('\n'));
-    fail(`The dependencies could not be installed; all of it is in ${path.relative(root, log)}`);
+    process.stderr.write(
+      fs.readFileSync(log, 'utf8').split('\n').slice(-40).join('\n'),
+    );
+    fail(
+      `The dependencies could not be installed; all of it is in ${path.relative(
+        root,
+        log,
+      )}`,
+    );
   }
   fs.writeFileSync(marker, wanted);
 }
@@ -144,12 +187,18 @@ const [command, ...rest] = process.argv.slice(2);
 const commands = {
   setup: async () => 0,
   test: node =>
-    run(node, [yarn, 'run', 'test:unit', ...rest], { CI: process.env.CI ?? 'true' }),
+    run(node, [yarn, 'run', 'test:unit', ...rest], {
+      CI: process.env.CI ?? 'true',
+    }),
   start: node => run(node, [path.join(root, 'scripts', 'start.mjs'), ...rest]),
   yarn: node => run(node, [yarn, ...rest]),
 };
 if (!Object.hasOwn(commands, command ?? '')) {
-  fail(`Expected one of ${Object.keys(commands).join(', ')}, found "${command ?? ''}"`);
+  fail(
+    `Expected one of ${Object.keys(commands).join(', ')}, found "${
+      command ?? ''
+    }"`,
+  );
 }
 const node = ensureNode();
 await ensureDependencies(node);

@@ -24,11 +24,18 @@ async function clearWorkTree(directory) {
 async function commitTree(directory, message, timestamp) {
   const status = await git.statusMatrix({ fs: nodeFs, dir: directory });
   for (const [filepath, , workdir] of status) {
-    if (workdir === 0) await git.remove({ fs: nodeFs, dir: directory, filepath });
+    if (workdir === 0)
+      await git.remove({ fs: nodeFs, dir: directory, filepath });
     else await git.add({ fs: nodeFs, dir: directory, filepath });
   }
   const author = { ...AUTHOR, timestamp, timezoneOffset: 0 };
-  return git.commit({ fs: nodeFs, dir: directory, message, author, committer: author });
+  return git.commit({
+    fs: nodeFs,
+    dir: directory,
+    message,
+    author,
+    committer: author,
+  });
 }
 
 export async function makeRepository(source, directory) {
@@ -39,13 +46,21 @@ export async function makeRepository(source, directory) {
   await fs.rm(draft, { recursive: true, force: true });
   await fs.mkdir(draft, { recursive: true });
   await git.init({ fs: nodeFs, dir: draft, defaultBranch: 'main' });
-  const history = JSON.parse(await fs.readFile(path.join(source, 'history.json'), 'utf8'));
+  const history = JSON.parse(
+    await fs.readFile(path.join(source, 'history.json'), 'utf8'),
+  );
   for (const [index, entry] of history.entries()) {
     await clearWorkTree(draft);
     await copyTree(path.join(source, 'base'), draft);
-    if (entry.change) await copyTree(path.join(source, 'changes', entry.change), draft);
-    const sha = await commitTree(draft, entry.message, FIRST_COMMIT + index * 86_400);
-    if (entry.tag) await git.tag({ fs: nodeFs, dir: draft, ref: entry.tag, object: sha });
+    if (entry.change)
+      await copyTree(path.join(source, 'changes', entry.change), draft);
+    const sha = await commitTree(
+      draft,
+      entry.message,
+      FIRST_COMMIT + index * 86_400,
+    );
+    if (entry.tag)
+      await git.tag({ fs: nodeFs, dir: draft, ref: entry.tag, object: sha });
   }
   await fs.rename(draft, directory);
   return true;

@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { makeCatalog, makeRepository } from './example.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const data = path.resolve(process.env.SLIPWAY_DATA ?? path.join(root, '.slipway'));
+const data = path.resolve(
+  process.env.SLIPWAY_DATA ?? path.join(root, '.slipway'),
+);
 const repositories = path.join(data, 'repositories');
 const say = line => process.stdout.write(`[slipway] ${line}\n`);
 
@@ -29,13 +31,28 @@ const made = await makeRepository(
   path.join(root, 'examples', 'storefront'),
   path.join(repositories, 'storefront'),
 );
-await makeCatalog(path.join(root, 'examples', 'catalog'), path.join(data, 'catalog'), repositories);
+await makeCatalog(
+  path.join(root, 'examples', 'catalog'),
+  path.join(data, 'catalog'),
+  repositories,
+);
 
 say(made ? 'made the example repository' : 'the example repository is there');
-say('portal    http://localhost:3000  (enter as guest, then open Checkout > Delivery)');
+say(
+  'portal    http://localhost:3000  (enter as guest, then open Checkout > Delivery)',
+);
 say('backend   http://localhost:7007/api/delivery');
-say(`data      ${path.relative(process.cwd(), data) || '.'}  (delete it to begin again)`);
-say(`commits   ${path.relative(process.cwd(), path.join(repositories, 'storefront'))}  (a git repository: add your own)`);
+say(
+  `data      ${
+    path.relative(process.cwd(), data) || '.'
+  }  (delete it to begin again)`,
+);
+say(
+  `commits   ${path.relative(
+    process.cwd(),
+    path.join(repositories, 'storefront'),
+  )}  (a git repository: add your own)`,
+);
 say('the services go on when this stops; end them with: npm start -- --stop');
 
 const require = createRequire(import.meta.url);
@@ -44,10 +61,15 @@ const cli = path.join(
   'bin',
   'backstage-cli',
 );
-const child = spawn(process.execPath, [cli, 'repo', 'start', ...process.argv.slice(2)], {
-  cwd: root,
-  stdio: 'inherit',
-  env: { ...process.env, SLIPWAY_DATA: data },
-});
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+const child = spawn(
+  process.execPath,
+  [cli, 'repo', 'start', ...process.argv.slice(2)],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, SLIPWAY_DATA: data },
+  },
+);
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => child.kill(signal));
 child.on('close', code => process.exit(code ?? 0));
