@@ -56,7 +56,9 @@ export function remoteConnection() {
     metrics: [
       {
         id: 'fake',
-        metrics: () => [],
+        metrics: () => [
+          { name: 'success-rate', unit: 'ratio', description: 'simulated' },
+        ],
         query: async () => ({
           outcome: { type: 'value', value: 1, samples: 400 },
           query: 'simulated',
