@@ -13,7 +13,7 @@ import {
   urlOf,
   verb,
 } from './lib/delivery.mjs';
-import { Portal, until } from './lib/portal.mjs';
+import { Portal, slipway, until } from './lib/portal.mjs';
 
 const HOOKS = { timeout: 420_000 };
 const STORY = { timeout: 300_000 };
@@ -345,6 +345,45 @@ describe('from a commit to production', () => {
       assert.equal(ended.status, 'succeeded', JSON.stringify(ended.reason));
       const answer = await fetch(urlOf(production));
       assert.equal((await answer.json()).shop, 'The big tea shop');
+    },
+  );
+
+  test(
+    'a CI system sees the outcome in the exit code and the reason in the text, and may do no more than it is listed for',
+    STORY,
+    async () => {
+      const { code, output } = await slipway([
+        'release',
+        'main~7',
+        '--service',
+        'component:default/checkout',
+      ]);
+      assert.equal(code, 3, `a reference that is none: ${output}`);
+      const commits = await api.get(
+        '/services/component/default/checkout/commits?limit=20',
+      );
+      const bad = commits.find(commit => /a fifth/.test(commit.message));
+      const released = await slipway([
+        'release',
+        bad.sha,
+        '--service',
+        'component:default/checkout',
+        '--environment',
+        'production',
+        '--wait',
+      ]);
+      assert.equal(released.code, 1, released.output);
+      assert.match(released.output, /requests failed \(limit 1 %/);
+      const denied = await slipway([
+        'rollback',
+        '--service',
+        'component:default/checkout',
+        '--environment',
+        'production',
+        '--reason',
+        'not allowed',
+      ]);
+      assert.equal(denied.code, 4, denied.output);
     },
   );
 

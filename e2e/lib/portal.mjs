@@ -1,6 +1,7 @@
 // Starts the portal with the README's command on a data folder of its own,
 // and ends all of it again, by pid.
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -12,6 +13,9 @@ export const root = path.resolve(
 );
 export const FRONTEND = 'http://localhost:3000';
 export const BACKEND = 'http://localhost:7007';
+
+/** What a CI system would have; only the e2e portal knows it. */
+export const MACHINE_TOKEN = randomBytes(24).toString('hex');
 
 export async function until(
   what,
@@ -176,4 +180,28 @@ export class Portal {
       .slice(-lines)
       .join('\n');
   }
+}
+
+/** The terminal client, as a CI system runs it. */
+export function slipway(args, { timeoutMs = 240_000 } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(
+      process.execPath,
+      [path.join(root, 'packages/delivery-cli/bin/slipway'), ...args],
+      {
+        cwd: root,
+        timeout: timeoutMs,
+        env: {
+          ...process.env,
+          SLIPWAY_URL: BACKEND,
+          SLIPWAY_TOKEN: MACHINE_TOKEN,
+        },
+      },
+    );
+    let output = '';
+    child.stdout.on('data', chunk => (output += chunk));
+    child.stderr.on('data', chunk => (output += chunk));
+    child.on('error', reject);
+    child.on('close', code => resolve({ code, output }));
+  });
 }
