@@ -4,6 +4,7 @@ import {
   formatDuration,
   formatMetric,
   formatPercent,
+  formatRelative,
 } from './format';
 
 describe('format', () => {
@@ -37,5 +38,11 @@ describe('format', () => {
     [7_500_000, '2 h 5 min'],
   ])('says %d ms as %s', (ms, text) => {
     expect(formatDuration(ms)).toBe(text);
+  });
+
+  it('does not put into the future what a faster clock has just written', () => {
+    expect(formatRelative(10_900, 10_000)).toBe('0 sec. ago');
+    expect(formatRelative(10_000, 10_000)).toBe('0 sec. ago');
+    expect(formatRelative(70_000, 10_000)).toBe('in 1 min.');
   });
 });

@@ -80,8 +80,12 @@ export function formatDuration(durationMs: number): string {
   return `${Math.floor(seconds / 3600)} h${minutes ? ` ${minutes} min` : ''}`;
 }
 
+const CLOCK_SKEW_MS = 5_000;
+
 export function formatRelative(atMs: number, nowMs: number): string {
-  const at = DateTime.fromMillis(atMs);
+  // Two clocks never agree; what just happened is not yet to come.
+  const isJustNow = atMs >= nowMs && atMs - nowMs < CLOCK_SKEW_MS;
+  const at = DateTime.fromMillis(isJustNow ? nowMs - 1 : atMs);
   return (
     at.toRelative({ base: DateTime.fromMillis(nowMs), style: 'short' }) ?? DASH
   );

@@ -25,6 +25,9 @@ const useStyles = makeStyles((theme: Theme) => ({
     ...theme.typography.body2,
   },
   item: {
+    // The line to the next one stays beside a text of two lines.
+    display: 'flex',
+    alignItems: 'center',
     '&:not(:last-child)::after': {
       content: '"─"',
       marginLeft: theme.spacing(0.5),

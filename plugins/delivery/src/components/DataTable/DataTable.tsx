@@ -14,6 +14,7 @@ const useStyles = makeStyles((theme: Theme) => ({
   cell: {
     padding: theme.spacing(0.75, 1),
     verticalAlign: 'top',
+    lineHeight: 1.35,
     whiteSpace: 'nowrap',
     wordBreak: 'normal',
     overflowWrap: 'normal',

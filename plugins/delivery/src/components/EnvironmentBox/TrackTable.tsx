@@ -1,4 +1,5 @@
 import Typography from '@material-ui/core/Typography';
+import { makeStyles } from '@material-ui/core/styles';
 import { TargetView, isKnown } from '@slipway/backstage-plugin-delivery-common';
 import { DASH, formatMetric } from '../../format';
 import { TrackRow, trackRows } from '../../model';
@@ -6,10 +7,20 @@ import { useDeliveryTranslation } from '../../translation';
 import { DataTable } from '../DataTable';
 import { ShareBars } from './ShareBars';
 
+const useStyles = makeStyles({
+  // It stands whole above; here the numbers need the room.
+  version: {
+    maxWidth: '6.5rem',
+    overflow: 'hidden',
+    textOverflow: 'ellipsis',
+  },
+});
+
 /** Numbers that compare stand together: stable above canary, asked beside seen. */
 export function TrackTable(props: { target: TargetView }) {
   const { target } = props;
   const t = useDeliveryTranslation();
+  const classes = useStyles();
   const rows = trackRows(target);
   if (rows.length === 0) {
     return null;
@@ -28,7 +39,11 @@ export function TrackTable(props: { target: TargetView }) {
             render: row => (
               <>
                 {t(`words.track.${row.track}`)}
-                {row.version && <div>{row.version}</div>}
+                {row.version && (
+                  <div className={classes.version} title={row.version}>
+                    {row.version}
+                  </div>
+                )}
               </>
             ),
           },

@@ -20,16 +20,26 @@ const useStyles = makeStyles((theme: Theme) => ({
     fill: 'none',
     stroke: toneColour(theme, 'moving'),
     strokeWidth: 2.5,
+    vectorEffect: 'non-scaling-stroke',
+  },
+  // A stroke of no length: stays round however the picture is stretched.
+  dot: {
+    stroke: toneColour(theme, 'moving'),
+    strokeWidth: 7,
+    strokeLinecap: 'round',
+    vectorEffect: 'non-scaling-stroke',
   },
   baseline: {
     fill: 'none',
     stroke: theme.palette.text.secondary,
     strokeWidth: 2,
+    vectorEffect: 'non-scaling-stroke',
     strokeDasharray: '6 4',
   },
   threshold: {
     stroke: toneColour(theme, 'broken'),
     strokeWidth: 1.5,
+    vectorEffect: 'non-scaling-stroke',
     strokeDasharray: '2 3',
   },
   legend: {
@@ -175,7 +185,7 @@ function Drawing(props: {
         <path className={classes.baseline} d={path(lines.baseline)} />
         <path className={classes.canary} d={path(lines.canary)} />
         {lines.canary.map(({ x, y }) => (
-          <circle key={x} className={classes.canary} cx={x} cy={y} r="2.5" />
+          <path key={x} className={classes.dot} d={`M${x} ${y}h0.01`} />
         ))}
       </svg>
       <Typography variant="caption" component="div">

@@ -102,7 +102,6 @@ export function SharesOverTime(props: {
               style={grow(period)}
             >
               <strong>{formatPercent(period.newPercent)}</strong>
-              <div>{formatClock(period.fromMs)}</div>
             </div>
           ))}
         </div>
