@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Session } from 'node:inspector/promises';
 import { percentile } from './lib/numbers.mjs';
 import { remoteConnection, serveWorld } from './lib/engineWorld.mjs';
 
@@ -33,6 +34,8 @@ const { values: options } = parseArgs({
     targets: { type: 'string', default: '200' },
     only: { type: 'string', default: 'flight,hours' },
     json: { type: 'string' },
+    profile: { type: 'string' },
+    undisturbed: { type: 'boolean', default: false },
     worker: { type: 'boolean', default: false },
     sqlite: { type: 'string' },
   },
@@ -161,17 +164,42 @@ async function work() {
       );
       process.send({ type: 'deployed' });
     } else if (message.type === 'report') {
+      await profiler?.next();
       process.send({
         type: 'report',
         late: late.splice(0),
         rss: process.memoryUsage().rss,
+        cpu:
+          Math.round(
+            process.cpuUsage().user / 1e4 + process.cpuUsage().system / 1e4,
+          ) / 100,
         stats: engine.stats(),
         work: await store.work.stats(),
       });
     }
   });
+  const profiler = options.profile && createProfiler(options.profile);
   engine.start();
   process.send({ type: 'ready' });
+}
+
+/** Begins with the first report and ends with the second one. */
+function createProfiler(file) {
+  const session = new Session();
+  let step = 0;
+  return {
+    async next() {
+      step += 1;
+      if (step === 1) {
+        session.connect();
+        await session.post('Profiler.enable');
+        await session.post('Profiler.start');
+      } else if (step === 2) {
+        const { profile } = await session.post('Profiler.stop');
+        writeFileSync(file, JSON.stringify(profile));
+      }
+    },
+  };
 }
 
 /* The parent. */
@@ -184,6 +212,7 @@ function startWorker(database, connection) {
       ...(database.postgres
         ? ['--postgres', database.postgres]
         : ['--sqlite', database.sqlite]),
+      ...(options.profile ? ['--profile', options.profile] : []),
     ],
     { serialization: 'advanced' },
   );
@@ -285,6 +314,18 @@ async function flight(database) {
   await pause(8_000);
   const twiceUndisturbed = world.effects.length - new Set(world.effects).size;
   world.effects.length = 0;
+  if (options.undisturbed) {
+    workers.forEach(({ child }) => child.kill('SIGTERM'));
+    return {
+      name: `${count} in flight, undisturbed`,
+      ticks: late.length,
+      dueToDoneP50Ms: percentile(late, 50),
+      dueToDoneP99Ms: percentile(late, 99),
+      rssMb: megabytes(rss),
+      cpuSeconds: reports.map(({ cpu }) => cpu),
+      ok: percentile(late, 99) <= DUE_TO_DONE_MS && twiceUndisturbed === 0,
+    };
+  }
 
   // In flight, and everything is killed in the middle.
   await ramp(workers, 'next', count);

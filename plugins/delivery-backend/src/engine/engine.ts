@@ -105,7 +105,9 @@ export function createEngine(options: EngineOptions): Engine {
     try {
       const woken = await wakeUnfinished(store, stopping.signal);
       if (woken.length > 0) {
-        logger.info(`Goes on with ${woken.length} unfinished deployments`);
+        logger.info(
+          `Woke ${woken.length} targets that were unfinished and asleep`,
+        );
         targets.wake();
       }
     } catch (error) {

@@ -16,6 +16,8 @@ export interface WorkLoop {
 
 const BACK_OFF_FIRST_MS = 100;
 const BACK_OFF_CAP_MS = 5_000;
+/** Wakes that come so close together share one claim. */
+const CLAIM_EVERY_MS = 20;
 
 /**
  * The loop outlives everything that it calls: a claim that fails is tried
@@ -68,6 +70,11 @@ export function createWorkLoop(options: {
       };
     });
     interrupt = undefined;
+  }
+
+  /** What becomes due in a moment is claimed together with what is due now. */
+  async function gather(claimedAt: number): Promise<void> {
+    await backOff(claimedAt + CLAIM_EVERY_MS - performance.now());
   }
 
   async function backOff(ms: number): Promise<void> {
@@ -149,6 +156,7 @@ export function createWorkLoop(options: {
       moreIsDue = leases.length >= room;
       if (!moreIsDue) {
         await untilDue();
+        await gather(claimedAt);
       }
     }
   }

@@ -1,29 +1,29 @@
-import {
-  stringifyTarget,
-  TargetRef,
-} from '@slipway/backstage-plugin-delivery-common';
+import { stringifyTarget } from '@slipway/backstage-plugin-delivery-common';
 import { DeliveryStore } from '../store';
 import { activeRollout } from './deploymentRows';
 
 /**
- * What is under way is found again by its lease running out and needs no
- * recovery. This is the net below: a target that should be awake and that,
- * for whatever reason, has no time to wake is woken. Bounded pages.
+ * What is under way is found again by its lease running out or by its time and
+ * needs no recovery; to wake all of it at once would only keep what is due
+ * waiting. This is the net below: a target that should be awake and that, for
+ * whatever reason, has no time to wake is woken. Bounded pages. Returns their
+ * ids.
  */
 export async function wakeUnfinished(
   store: DeliveryStore,
   signal: AbortSignal,
-): Promise<TargetRef[]> {
-  const woken: TargetRef[] = [];
+): Promise<string[]> {
+  const woken: string[] = [];
   let cursor: string | undefined;
   do {
     const page = await store.targets.list({ cursor, limit: 200 });
-    for (const { target, record } of page.items) {
-      if (activeRollout(record.rollout) || record.draining.length > 0) {
-        await store.work.poke('target', stringifyTarget(target));
-        woken.push(target);
-      }
-    }
+    const unfinished = page.items
+      .filter(
+        ({ record }) =>
+          activeRollout(record.rollout) || record.draining.length > 0,
+      )
+      .map(({ target }) => stringifyTarget(target));
+    woken.push(...(await store.work.wakeSleeping('target', unfinished)));
     cursor = page.nextCursor;
   } while (cursor !== undefined && !signal.aborted);
   return woken;

@@ -9,6 +9,11 @@ import { activeRollout } from './deploymentRows';
 
 const FIRST_LOOK_MS = 50;
 const REST_CAP_MS = 30_000;
+/**
+ * While all is as wanted and the rollout waits for time to pass, its own times
+ * wake it and live changes poke; only what nobody tells of is looked for.
+ */
+const WATCH_FIRST_MS = 1_000;
 
 /** The part of the world that has to change before we can go on. */
 export function worldSignature(record: TargetRecord, world: World): string {
@@ -64,12 +69,12 @@ export function lookAgainAtMs(options: {
     memory.waiting = { signature, sinceMs: nowMs };
   }
   const active = activeRollout(record.rollout);
-  const waits =
-    !isConverged(steps) || !isWhole(record, world) || active !== undefined;
-  if (waits) {
+  const expectsChange = !isConverged(steps) || !isWhole(record, world);
+  if (expectsChange || active) {
     const quarter = (nowMs - memory.waiting.sinceMs) / 4;
     const cap = active ? capMs : REST_CAP_MS;
-    return nowMs + Math.min(cap, Math.max(FIRST_LOOK_MS, quarter));
+    const first = expectsChange ? FIRST_LOOK_MS : WATCH_FIRST_MS;
+    return nowMs + Math.min(cap, Math.max(first, quarter));
   }
   memory.waiting = undefined;
   // Spread, so that after a start not all targets are looked at together.

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { LoggerService } from '@backstage/backend-plugin-api';
 import { Knex } from 'knex';
 import { Dialect } from './dialect';
+import { createGroupCommit } from './groupCommit';
 import { NewsWatch } from './feedNews';
 import { StoreTx } from './types';
 
@@ -13,6 +14,14 @@ export interface StoreContext {
   readonly news: NewsWatch;
   /** Where a statement runs: the given transaction, the surrounding one, or none. */
   db(tx?: StoreTx): Knex;
+  /**
+   * Runs one statement that stands alone; on SQLite it shares its commit with
+   * others that wait. It throws nothing but `LeaseLostError`.
+   */
+  standAlone<T>(
+    tx: StoreTx | undefined,
+    work: (db: Knex) => Promise<T>,
+  ): Promise<T>;
   /** Runs `work` in the given or surrounding transaction, or in one of its own. */
   inTransaction<T>(
     tx: StoreTx | undefined,
@@ -34,6 +43,9 @@ export function createContext(options: {
   // is made in would wait for itself. So the surrounding one is remembered.
   const ambient = new AsyncLocalStorage<StoreTx>();
 
+  const group =
+    options.dialect.kind === 'sqlite' ? createGroupCommit(knex) : undefined;
+
   function surrounding(): StoreTx | undefined {
     const tx = ambient.getStore();
     // Work that was started in a transaction and outlives it stands alone.
@@ -43,15 +55,21 @@ export function createContext(options: {
   return {
     ...options,
     db: tx => tx ?? surrounding() ?? knex,
+    standAlone(tx, work) {
+      const current = tx ?? surrounding();
+      return current || !group ? work(current ?? knex) : group.statement(work);
+    },
     async inTransaction(tx, work) {
       const current = tx ?? surrounding();
       if (current) {
         return work(current);
       }
-      return knex.transaction(own => ambient.run(own, () => work(own)));
+      const run = (own: StoreTx) => ambient.run(own, () => work(own));
+      return group ? group.transaction(run) : knex.transaction(run);
     },
     afterCommit(tx, listener) {
-      tx.executionPromise.then(listener, error => {
+      const outermost = group?.outermost(tx) ?? tx;
+      outermost.executionPromise.then(listener, error => {
         logger.debug(`A transaction was rolled back: ${error}`);
       });
     },

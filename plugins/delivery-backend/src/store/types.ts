@@ -261,6 +261,11 @@ export interface WorkStore {
     tx?: StoreTx,
   ): Promise<void>;
   /**
+   * Makes those due now that nothing would wake but a poke: free, and without a
+   * time. Returns their ids; what has a time or is claimed is left as it is.
+   */
+  wakeSleeping(kind: Lease['kind'], ids: string[]): Promise<string[]>;
+  /**
    * For the audited verb "take over": makes the epoch at least `atLeast`, in
    * the row and in the lease that is returned. Throws LeaseLostError.
    */

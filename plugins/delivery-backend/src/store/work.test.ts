@@ -74,6 +74,50 @@ describe.each(databases.eachSupportedId())('work items on %s', databaseId => {
     expect(new Set(ids).size).toBe(40);
   });
 
+  it('wakes only what nothing else would wake', async () => {
+    const { store, claim } = await open();
+    await store.work.poke('target', 'timed', { atMs: 9_000_000 });
+    await store.work.poke('target', 'claimed');
+    const [claimed] = await claim('one');
+    expect(claimed.id).toBe('claimed');
+
+    const all = [STAGING_ID, 'timed', 'claimed', 'never seen'];
+    const woken = await store.work.wakeSleeping('target', all);
+    expect(woken.sort()).toEqual([STAGING_ID, 'never seen'].sort());
+    const due = await claim('two');
+    expect(due.map(({ id }) => id).sort()).toEqual(woken);
+    await expect(store.work.wakeSleeping('target', [])).resolves.toEqual([]);
+  });
+
+  it('gives many leases back at once and tells of each that is lost', async () => {
+    const { store, claim, at } = await open();
+    for (let i = 0; i < 20; i++) {
+      await store.work.poke('target', `item-${i}`);
+    }
+    const leases = await claim('one', 20);
+    at(1_002_000);
+    const [stolen] = await claim('two', 1);
+    const results = await Promise.allSettled(
+      leases.map(lease => store.work.release(lease, 5_000_000)),
+    );
+    results.forEach((result, n) => {
+      if (leases[n].id === stolen.id) {
+        expect(result).toEqual({
+          status: 'rejected',
+          reason: expect.any(LeaseLostError),
+        });
+      } else {
+        expect(result.status).toBe('fulfilled');
+      }
+    });
+    at(4_999_500);
+    await expect(claim('three', 30)).resolves.toEqual([
+      expect.objectContaining({ id: stolen.id, epoch: 3 }),
+    ]);
+    at(5_000_000);
+    await expect(claim('three', 30)).resolves.toHaveLength(19);
+  });
+
   it('keeps a poke that came while the item was claimed', async () => {
     const { store, claim } = await open();
     await store.work.poke('target', STAGING_ID);

@@ -1,6 +1,7 @@
 import { ServiceRef } from '@slipway/backstage-plugin-delivery-common';
+import { Knex } from 'knex';
 import { StoreContext } from './context';
-import { optionalNumber, toNumber } from './rows';
+import { chunks, optionalNumber, toNumber } from './rows';
 import { Lease, LeaseLostError, StoreTx, WorkStore } from './types';
 
 /*
@@ -28,6 +29,26 @@ interface ClaimedRow {
 export function createWorkStore(context: StoreContext): WorkStore {
   const { db, dialect } = context;
 
+  async function release(
+    lease: Lease,
+    wakeAtMs: number | undefined,
+    own: Knex,
+  ) {
+    const wake =
+      wakeAtMs === undefined
+        ? own.raw('wake_at_ms')
+        : own.raw(dialect.least('wake_at_ms', millisecondsSql(wakeAtMs)));
+    const count = await own('work_items').where(leaseConditions(lease)).update({
+      due_at_ms: wake,
+      wake_at_ms: null,
+      lease_owner: null,
+      lease_until_ms: null,
+    });
+    if (count === 0) {
+      throw leaseLost(lease, 'release');
+    }
+  }
+
   return {
     async claim({ owner, limit, leaseMs, kinds }) {
       if (kinds?.length === 0 || limit < 1) {
@@ -41,8 +62,9 @@ export function createWorkStore(context: StoreContext): WorkStore {
       // Materialized: the rows are chosen and locked once, whatever the plan.
       // RETURNING has the new values only, so the old due time is kept in a
       // column to hand the items out in the order in which they became due.
-      const result = await db().raw(
-        `with due as materialized (
+      const result = await context.standAlone(undefined, own =>
+        own.raw(
+          `with due as materialized (
            select kind, id from work_items
            where due_at_ms <= ${now} ${kindCondition}
            order by due_at_ms
@@ -59,7 +81,8 @@ export function createWorkStore(context: StoreContext): WorkStore {
          where work_items.kind = due.kind and work_items.id = due.id
          returning work_items.kind, work_items.id, work_items.epoch,
            work_items.lease_until_ms, work_items.due_before_ms`,
-        [...(kinds ?? []), limit, owner, leaseMs, leaseMs],
+          [...(kinds ?? []), limit, owner, leaseMs, leaseMs],
+        ),
       );
       const rows: ClaimedRow[] =
         dialect.kind === 'postgres' ? result.rows : result;
@@ -94,25 +117,29 @@ export function createWorkStore(context: StoreContext): WorkStore {
     },
 
     async release(lease, wakeAtMs, tx) {
-      const wake =
-        wakeAtMs === undefined
-          ? db(tx).raw('wake_at_ms')
-          : db(tx).raw(dialect.least('wake_at_ms', millisecondsSql(wakeAtMs)));
-      const count = await db(tx)('work_items')
-        .where(leaseConditions(lease))
-        .update({
-          due_at_ms: wake,
-          wake_at_ms: null,
-          lease_owner: null,
-          lease_until_ms: null,
-        });
-      if (count === 0) {
-        throw leaseLost(lease, 'release');
-      }
+      await context.standAlone(tx, own => release(lease, wakeAtMs, own));
     },
 
     async poke(kind, id, options, tx) {
       await poke(context, kind, id, options?.atMs, tx);
+    },
+
+    async wakeSleeping(kind, ids) {
+      const now = dialect.nowSql();
+      const woken: string[] = [];
+      // In one order, so that backends that do the same do not deadlock.
+      for (const chunk of chunks([...new Set(ids)].sort(), 500)) {
+        const rows: Array<{ id: string }> = await db()('work_items')
+          .insert(
+            chunk.map(id => ({ kind, id, epoch: 0, due_at_ms: db().raw(now) })),
+          )
+          .onConflict(['kind', 'id'])
+          .merge({ due_at_ms: db().raw(now) })
+          .whereNull('work_items.due_at_ms')
+          .returning('id');
+        woken.push(...rows.map(({ id }) => id));
+      }
+      return woken;
     },
 
     async raiseEpoch(lease, atLeast, tx) {
