@@ -116,6 +116,17 @@ export class Portal {
         SLIPWAY_DATA: this.data,
         BROWSER: 'none',
         CI: 'true',
+        APP_CONFIG_backend_auth_externalAccess: JSON.stringify([
+          { type: 'static', options: { token: MACHINE_TOKEN, subject: 'ci' } },
+        ]),
+        APP_CONFIG_delivery_machines: JSON.stringify([
+          {
+            subject: 'external:ci',
+            services: ['component:default/checkout'],
+            environments: ['staging', 'production'],
+            verbs: ['read', 'logs', 'release', 'deploy'],
+          },
+        ]),
       },
     });
     await until(
