@@ -19,7 +19,8 @@ export function EventList(props: { events: TimelineEvent[] }) {
   if (props.events.length === 0) {
     return <Typography variant="body2">{t('deployment.noEvents')}</Typography>;
   }
-  const rows = [...props.events].sort((a, b) => b.atMs - a.atMs);
+  // They come oldest first; of the same moment, the later one stays on top.
+  const rows = [...props.events].reverse().sort((a, b) => b.atMs - a.atMs);
   return (
     <DataTable<TimelineEvent>
       caption={t('deployment.events')}
