@@ -16,6 +16,7 @@ import { createReleasesStore } from './releases';
 import { toNumber } from './rows';
 import { createServicesStore } from './services';
 import { lockForOneBackend } from './singleBackend';
+import { keepStatements } from './statementCache';
 import { createTargetsStore } from './targets';
 import { DeliveryStore } from './types';
 import { createWorkStore } from './work';
@@ -53,6 +54,7 @@ export async function createStore({
     if (!database.migrations?.skip) {
       await migrate(knex, dialect, logger);
     }
+    await keepStatements(knex);
   } catch (error) {
     await lock?.release();
     throw error;
@@ -78,6 +80,7 @@ export async function createTestStore(
   const logger = options.logger ?? silentLogger();
   const dialect = createDialect(knex, options.clock);
   await migrate(knex, dialect, logger);
+  await keepStatements(knex);
   return assemble(knex, dialect, logger);
 }
 
