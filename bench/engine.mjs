@@ -164,11 +164,12 @@ async function work() {
       );
       process.send({ type: 'deployed' });
     } else if (message.type === 'report') {
-      await profiler?.next();
+      await (message.isIdle ? undefined : profiler?.next());
       process.send({
         type: 'report',
         late: late.splice(0),
         rss: process.memoryUsage().rss,
+        heap: process.memoryUsage().heapUsed,
         cpu:
           Math.round(
             process.cpuUsage().user / 1e4 + process.cpuUsage().system / 1e4,
@@ -240,7 +241,7 @@ function startWorker(database, connection) {
     ready: next('ready'),
     deploy: (release, numbers) =>
       ask({ type: 'deploy', release, numbers }, 'deployed'),
-    report: () => ask({ type: 'report' }, 'report'),
+    report: isIdle => ask({ type: 'report', isIdle }, 'report'),
   };
 }
 
@@ -299,6 +300,7 @@ async function flight(database) {
     return started;
   };
   let workers = await open();
+  const idle = await Promise.all(workers.map(worker => worker.report(true)));
   await ramp(workers, 'old', count);
   await until('all run', () => doneOf(world, 'old', count) === count);
   await pause(5_000);
@@ -322,6 +324,8 @@ async function flight(database) {
       dueToDoneP50Ms: percentile(late, 50),
       dueToDoneP99Ms: percentile(late, 99),
       rssMb: megabytes(rss),
+      idleRssMb: idle.map(report => megabytes(report.rss)),
+      heapMb: reports.map(({ heap }) => megabytes(heap)),
       cpuSeconds: reports.map(({ cpu }) => cpu),
       ok: percentile(late, 99) <= DUE_TO_DONE_MS && twiceUndisturbed === 0,
     };

@@ -21,12 +21,12 @@ export function sameJson(a: unknown, b: unknown): boolean {
       a.every((item, index) => sameJson(item, b[index]))
     );
   }
-  const left = new Map(Object.entries(a).filter(([, v]) => v !== undefined));
-  const right = new Map(Object.entries(b).filter(([, v]) => v !== undefined));
+  const left = a as Record<string, unknown>;
+  const right = b as Record<string, unknown>;
   return (
-    left.size === right.size &&
-    [...left].every(
-      ([key, value]) => right.has(key) && sameJson(value, right.get(key)),
+    Object.keys(left).every(key => sameJson(left[key], right[key])) &&
+    Object.keys(right).every(
+      key => left[key] !== undefined || right[key] === undefined,
     )
   );
 }

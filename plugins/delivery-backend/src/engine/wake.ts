@@ -7,14 +7,8 @@ import { TargetMemory } from './context';
 import { ConvergeSteps, isConverged } from './convergeSteps';
 import { activeRollout } from './deploymentRows';
 
-const FIRST_LOOK_MS = 50;
+const FIRST_LOOK_MS = 200;
 const REST_CAP_MS = 30_000;
-/**
- * While all is as wanted and the rollout waits for time to pass, its own times
- * wake it and live changes poke; only what nobody tells of is looked for.
- */
-const WATCH_FIRST_MS = 1_000;
-
 /** The part of the world that has to change before we can go on. */
 export function worldSignature(record: TargetRecord, world: World): string {
   const { workloads, traffic } = world;
@@ -69,12 +63,15 @@ export function lookAgainAtMs(options: {
     memory.waiting = { signature, sinceMs: nowMs };
   }
   const active = activeRollout(record.rollout);
-  const expectsChange = !isConverged(steps) || !isWhole(record, world);
-  if (expectsChange || active) {
+  if (!isConverged(steps) || !isWhole(record, world)) {
     const quarter = (nowMs - memory.waiting.sinceMs) / 4;
     const cap = active ? capMs : REST_CAP_MS;
-    const first = expectsChange ? FIRST_LOOK_MS : WATCH_FIRST_MS;
-    return nowMs + Math.min(cap, Math.max(first, quarter));
+    return nowMs + Math.min(cap, Math.max(FIRST_LOOK_MS, quarter));
+  }
+  if (active) {
+    // All is as wanted and the rollout waits for time to pass or for a person:
+    // its own times wake it, and live changes poke it.
+    return nowMs + capMs;
   }
   memory.waiting = undefined;
   // Spread, so that after a start not all targets are looked at together.
