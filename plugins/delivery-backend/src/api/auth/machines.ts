@@ -75,17 +75,18 @@ function normalise(ref: string): string {
   return ref.toLocaleLowerCase('en-US');
 }
 
-/**
- * The grants of one subject. Backstage names the subject of an external
- * access token `external:<subject>`; both forms are accepted in the list.
- */
+/** Backstage names some external subjects with this prefix and some without. */
+function plainSubject(subject: string): string {
+  return subject.replace(/^external:/, '');
+}
+
+/** The grants of one subject; `external:` in front makes no difference. */
 export function machineGrants(
   machines: MachineGrant[],
   subject: string,
 ): MachineGrant[] {
   return machines.filter(
-    machine =>
-      machine.subject === subject || `external:${machine.subject}` === subject,
+    machine => plainSubject(machine.subject) === plainSubject(subject),
   );
 }
 
