@@ -362,7 +362,7 @@ describe('from a commit to production', () => {
       const commits = await api.get(
         '/services/component/default/checkout/commits?limit=20',
       );
-      const bad = commits.find(commit => /a fifth/.test(commit.message));
+      const bad = commits.items.find(commit => /a fifth/.test(commit.message));
       const released = await slipway([
         'release',
         bad.sha,
