@@ -25,18 +25,17 @@ export async function takeMeasurements(round: Round): Promise<{
   const fresh: Measurement[] =
     round.forRollout.length > 0
       ? []
-      : await rooms.measure({
-          runs,
-          target: changes.row.target,
-          measurements: before,
-          providers: connection.metrics,
-          nowMs: changes.nowMs,
-          signal: AbortSignal.any([
-            keeper.signal,
-            AbortSignal.timeout(MEASURE_LIMIT_MS),
-          ]),
-          timeoutMs: context.tuning.callLimitMs,
-        });
+      : await withDeadline(keeper.signal, signal =>
+          rooms.measure({
+            runs,
+            target: changes.row.target,
+            measurements: before,
+            providers: connection.metrics,
+            nowMs: changes.nowMs,
+            signal,
+            timeoutMs: context.tuning.callLimitMs,
+          }),
+        );
   keeper.signal.throwIfAborted();
   if (fresh.length > 0) {
     changes.measurements.push({
@@ -61,4 +60,28 @@ export async function takeMeasurements(round: Round): Promise<{
     ),
     nextAtMs: rooms.nextMeasurementAtMs({ runs, measurements, nowMs }),
   };
+}
+
+/**
+ * Asks to stop at the limit and takes what there is by then. The timer ends
+ * with the call: those of a thousand targets would add up.
+ */
+async function withDeadline<T>(
+  parent: AbortSignal,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  parent.throwIfAborted();
+  const controller = new AbortController();
+  const onAbort = () => controller.abort(parent.reason);
+  parent.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(
+    () => controller.abort(new Error('The queries took too long together')),
+    MEASURE_LIMIT_MS,
+  );
+  try {
+    return await call(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    parent.removeEventListener('abort', onAbort);
+  }
 }
