@@ -85,30 +85,40 @@ const openStore = async knex =>
       });
 
 async function seed(store, count, releases, model) {
-  for (let n = 0; n < count; n += 1) {
-    const service = ref(n);
-    await store.services.upsertMany([
-      {
-        ref: service,
-        title: service,
-        repository: '/repo',
-        definitionPath: 'delivery.yaml',
-        name: service,
-      },
-    ]);
-    await store.targets.ensureMany([
-      { target: { service, environment: 'production' }, tier: 'production' },
-    ]);
-    for (const release of releases) {
-      await store.releases.create(
-        rows.releaseRow({
-          id: `${release}-${n}`,
-          service,
-          environments: [rows.environmentModel('production', model)],
-          createdAtMs: Date.now(),
-        }),
-      );
-    }
+  const together = 50;
+  for (let first = 0; first < count; first += together) {
+    const last = Math.min(count, first + together);
+    await store.transaction(async () => {
+      for (let n = first; n < last; n += 1) {
+        await seedService(store, n, releases, model);
+      }
+    });
+  }
+}
+
+async function seedService(store, n, releases, model) {
+  const service = ref(n);
+  await store.services.upsertMany([
+    {
+      ref: service,
+      title: service,
+      repository: '/repo',
+      definitionPath: 'delivery.yaml',
+      name: service,
+    },
+  ]);
+  await store.targets.ensureMany([
+    { target: { service, environment: 'production' }, tier: 'production' },
+  ]);
+  for (const release of releases) {
+    await store.releases.create(
+      rows.releaseRow({
+        id: `${release}-${n}`,
+        service,
+        environments: [rows.environmentModel('production', model)],
+        createdAtMs: Date.now(),
+      }),
+    );
   }
 }
 
