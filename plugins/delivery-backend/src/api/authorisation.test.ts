@@ -1,10 +1,27 @@
 import { mockCredentials } from '@backstage/backend-test-utils';
 import { AuthorizeResult } from '@backstage/plugin-permission-common';
-import { RESOURCE_TYPE_DELIVERY_SERVICE, RESOURCE_TYPE_DELIVERY_TARGET } from '@slipway/backstage-plugin-delivery-common';
+import {
+  RESOURCE_TYPE_DELIVERY_SERVICE,
+  RESOURCE_TYPE_DELIVERY_TARGET,
+} from '@slipway/backstage-plugin-delivery-common';
 import request from 'supertest';
-import { deliveryServiceConditions, deliveryTargetConditions } from './auth/conditions';
-import { BILLING, CHECKOUT, deploymentRow, releaseRow } from './__testUtils__/testApi';
-import { DENY, SERVICE, machine, policy, useApis } from './__testUtils__/useApis';
+import {
+  deliveryServiceConditions,
+  deliveryTargetConditions,
+} from './auth/conditions';
+import {
+  BILLING,
+  CHECKOUT,
+  deploymentRow,
+  releaseRow,
+} from './__testUtils__/testApi';
+import {
+  DENY,
+  SERVICE,
+  machine,
+  policy,
+  useApis,
+} from './__testUtils__/useApis';
 
 jest.setTimeout(120_000);
 
@@ -195,9 +212,7 @@ describe('who may do what', () => {
       .post(`${SERVICE}/releases`)
       .send({ commit: 'main' })
       .expect(201);
-    const told = await request(open.app)
-      .get(`${SERVICE}/overview`)
-      .expect(200);
+    const told = await request(open.app).get(`${SERVICE}/overview`).expect(200);
     expect(told.body.permissions).toEqual({
       allowDisabled: true,
       enabled: false,

@@ -63,7 +63,11 @@ export interface EnvironmentView {
 export interface TargetView {
   service: ServiceRef;
   environment: EnvironmentView;
-  stable?: GenerationRole & { version: string; commitSha: string; promotedAtMs?: number };
+  stable?: GenerationRole & {
+    version: string;
+    commitSha: string;
+    promotedAtMs?: number;
+  };
   hold?: Hold;
   active?: Deployment;
   queued: Deployment[];
