@@ -114,11 +114,12 @@ function stamp() {
   return hash.digest('hex');
 }
 
-function run(node, args, extra = {}, stdio = 'inherit') {
+/** Runs a program (the new enough Node, if none is named), which finds that Node first. */
+function run(node, args, extra = {}, stdio = 'inherit', program = node) {
   const env = { ...cleanEnvironment(), ...extra };
   env.PATH = `${path.dirname(node)}${path.delimiter}${env.PATH ?? ''}`;
   return new Promise(resolve => {
-    const child = spawn(node, args, { cwd: root, stdio, env });
+    const child = spawn(program, args, { cwd: root, stdio, env });
     const pass = signal => child.kill(signal);
     process.on('SIGINT', pass);
     process.on('SIGTERM', pass);
@@ -192,6 +193,7 @@ const commands = {
     }),
   start: node => run(node, [path.join(root, 'scripts', 'start.mjs'), ...rest]),
   yarn: node => run(node, [yarn, ...rest]),
+  with: node => run(node, rest.slice(1), {}, 'inherit', rest[0]),
 };
 if (!Object.hasOwn(commands, command ?? '')) {
   fail(
