@@ -349,6 +349,90 @@ describe('from a commit to production', () => {
   );
 
   test(
+    'the crashing commit gets past staging and is rolled back with its last log lines',
+    STORY,
+    async () => {
+      const id = await releaseCommit(page, 'checkout', {
+        message: /crashes after a while/,
+      });
+      const ended = await deploymentEnds(api, id, 'production');
+      assert.equal(ended.status, 'rolled-back', JSON.stringify(ended.reason));
+      assert.match(JSON.stringify(ended.reason), /receipt cache/);
+      await open(page, tabOf('checkout'));
+      await verb(page, 'Production', 'Release hold', { reason: 'next story' });
+    },
+  );
+
+  test(
+    'people pause, resume, promote fully, restart, abort, retry and roll back',
+    STORY,
+    async () => {
+      const analysing = seen =>
+        seen.rollout?.steps.some(
+          step => step.step.type === 'analysis' && step.status === 'active',
+        );
+      const status = wanted => seen => seen.status === wanted;
+      const first = await releaseCommit(page, 'checkout', { commit: 'v1.1.0' });
+      await deployment(api, first, 'production', analysing);
+      await open(page, tabOf('checkout'));
+      await verb(page, 'Production', 'Pause', { exact: true });
+      await deployment(api, first, 'production', status('paused'));
+      await verb(page, 'Production', 'Resume', { exact: true });
+      await deployment(api, first, 'production', status('progressing'));
+      const said = await verb(page, 'Production', 'Promote fully', {
+        reason: 'seen enough',
+      });
+      assert.match(said, /100 % of the traffic/);
+      const promoted = await deploymentEnds(api, first, 'production');
+      assert.equal(promoted.status, 'succeeded');
+
+      await verb(page, 'Production', 'Restart', { exact: true });
+      await until('the restart has succeeded', async () => {
+        const { items } = await api.get(
+          '/deployments?service=component:default/checkout&environment=production&limit=5',
+        );
+        return items.some(
+          item => item.kind === 'restart' && item.status === 'succeeded',
+        );
+      });
+
+      const second = await releaseCommit(page, 'checkout', {
+        commit: 'v1.0.0',
+      });
+      await deployment(api, second, 'production', analysing);
+      await open(page, tabOf('checkout'));
+      await verb(page, 'Production', 'Abort', { exact: true, reason: 'no' });
+      const aborted = await deployment(
+        api,
+        second,
+        'production',
+        status('aborted'),
+      );
+      await verb(page, 'Production', 'Retry', { exact: true });
+      const again = await deployment(
+        api,
+        second,
+        'production',
+        seen => seen.id !== aborted.id && analysing(seen),
+      );
+      await verb(page, 'Production', 'Abort', {
+        exact: true,
+        reason: 'still no',
+      });
+      await deployment(
+        api,
+        second,
+        'production',
+        seen => seen.id === again.id && seen.status === 'aborted',
+      );
+      const { targets } = await api.get(
+        '/services/component/default/checkout/overview',
+      );
+      assert.equal(targets[1].stable.version, 'v1.1.0');
+    },
+  );
+
+  test(
     'a CI system sees the outcome in the exit code and the reason in the text, and may do no more than it is listed for',
     STORY,
     async () => {
