@@ -364,7 +364,7 @@ describe('from a commit to production', () => {
   );
 
   test(
-    'people pause, resume, promote fully, restart, abort, retry and roll back',
+    'people pause, resume, promote fully, restart, abort and retry',
     STORY,
     async () => {
       const analysing = seen =>
