@@ -100,15 +100,12 @@ describe.each(databases.eachSupportedId())('work items on %s', databaseId => {
     const results = await Promise.allSettled(
       leases.map(lease => store.work.release(lease, 5_000_000)),
     );
-    results.forEach((result, n) => {
-      if (leases[n].id === stolen.id) {
-        expect(result).toEqual({
-          status: 'rejected',
-          reason: expect.any(LeaseLostError),
-        });
-      } else {
-        expect(result.status).toBe('fulfilled');
-      }
+    expect(results.map(({ status }) => status)).toEqual(
+      leases.map(({ id }) => (id === stolen.id ? 'rejected' : 'fulfilled')),
+    );
+    expect(results).toContainEqual({
+      status: 'rejected',
+      reason: expect.any(LeaseLostError),
     });
     at(4_999_500);
     await expect(claim('three', 30)).resolves.toEqual([
