@@ -88,6 +88,7 @@ export async function openLocalRepository(
   ) {
     return { gitdir: real, name: path, cache: {} };
   }
+  // Only to say it better: it is an error either way.
   const pointer = await readFile(inside, 'utf8').catch(() => undefined);
   throw new NotFoundError(
     pointer?.startsWith('gitdir:')

@@ -11,6 +11,7 @@ import {
   OciManifest,
   parseDigest,
   parseManifest,
+  referrerDescriptor,
 } from '@slipway/backstage-plugin-delivery-node';
 import { RegistryError } from './errors';
 import {
@@ -127,7 +128,7 @@ export class ManifestHandlers {
       { bytes, digest, mediaType },
       subject && {
         subject: subject.digest,
-        descriptor: this.describe(manifest, bytes, digest, mediaType),
+        descriptor: referrerDescriptor(manifest, bytes, digest, mediaType),
       },
     );
     for (const tag of tags) {
@@ -181,26 +182,6 @@ export class ManifestHandlers {
         throw missing(digest);
       }
     }
-  }
-
-  private describe(
-    manifest: OciManifest | OciIndex,
-    bytes: Buffer,
-    digest: string,
-    mediaType: string,
-  ): OciDescriptor {
-    const artifactType =
-      manifest.artifactType ??
-      (manifest.kind === 'manifest' ? manifest.config.mediaType : undefined);
-    return {
-      mediaType,
-      digest,
-      size: bytes.length,
-      ...(artifactType && { artifactType }),
-      ...(Object.keys(manifest.annotations).length > 0 && {
-        annotations: manifest.annotations,
-      }),
-    };
   }
 
   /** A tag alone, or a manifest with all its tags. */

@@ -21,3 +21,4 @@ export type {
   PushOptions,
   PushResult,
 } from './registryTransfer';
+export { referrerDescriptor } from './registryReferrers';

@@ -129,7 +129,7 @@ export async function recordInFallbackTag(
   );
 }
 
-/** How a list of referrers names a manifest. @internal */
+/** How a list of referrers names a manifest, in a client and in a registry. @public */
 export function referrerDescriptor(
   manifest: OciIndex | OciManifest,
   bytes: Buffer,

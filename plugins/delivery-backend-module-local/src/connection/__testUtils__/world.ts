@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { mockServices } from '@backstage/backend-test-utils';
 import {
   GenerationState,
@@ -15,6 +14,7 @@ import {
   Plan,
   plainRenderer,
 } from '@slipway/backstage-plugin-delivery-node';
+import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { isMissing } from '../../locald/files';
 import { createLocalConnection } from '../localConnection';
 
@@ -133,27 +133,7 @@ export async function startTestWorld(
   };
 }
 
-/** Waits until it is so; says what it waited for when it never is. */
-export async function poll<T>(
-  what: string,
-  attempt: () => Promise<T | false | undefined>,
-  timeoutMs = 60_000,
-): Promise<T> {
-  const deadlineMs = Date.now() + timeoutMs;
-  let last: unknown;
-  while (Date.now() < deadlineMs) {
-    try {
-      const result = await attempt();
-      if (result !== false && result !== undefined) {
-        return result;
-      }
-    } catch (error) {
-      last = error;
-    }
-    await delay(25);
-  }
-  throw new Error(`Waited in vain: ${what}`, { cause: last });
-}
+export { poll };
 
 export async function generationOf(
   world: TestWorld,
