@@ -1,0 +1,6 @@
+/**
+ * Kubernetes for Slipway.
+ *
+ * @packageDocumentation
+ */
+export { deliveryModuleKubernetes as default } from './module';

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import {
+  stringifyTarget,
+  TargetRef,
+} from '@slipway/backstage-plugin-delivery-common';
+
+/*
+ * What our objects are called and how they are marked. Labels can be selected
+ * by; annotations carry what no selector asks for.
+ */
+
+const PREFIX = 'slipway.dev';
+
+/** Owner of the fields that a Plan names. */
+export const FIELD_MANAGER = 'slipway';
+/** Owner of what moves traffic: Service selectors, routes' backends. */
+export const TRAFFIC_FIELD_MANAGER = 'slipway-traffic';
+
+/** On every object of a target, and on its pods: see {@link targetLabel}. */
+export const TARGET_LABEL = `${PREFIX}/target`;
+/** On what belongs to one generation, and on its pods. */
+export const GENERATION_LABEL = `${PREFIX}/generation`;
+/** `workload`, `generation-service`, `shared`, `config`: what an object is to us. */
+export const ROLE_LABEL = `${PREFIX}/role`;
+
+/** The track of a generation's workload; never on pods, as it changes. */
+export const TRACK_ANNOTATION = `${PREFIX}/track`;
+/** The whole target ref, which is no label value. */
+export const TARGET_ANNOTATION = `${PREFIX}/target-ref`;
+export const PLAN_ANNOTATION = `${PREFIX}/plan`;
+export const RELEASE_ANNOTATION = `${PREFIX}/release`;
+/** The epoch of the last writer; a newer one than ours forbids to write. */
+export const EPOCH_ANNOTATION = `${PREFIX}/epoch`;
+/** The revision of the desired state that the last write belonged to. */
+export const REVISION_ANNOTATION = `${PREFIX}/revision`;
+/** On the target's main Service: JSON of the shares last asked for. */
+export const SHARES_ANNOTATION = `${PREFIX}/shares`;
+
+const MAX_NAME = 63;
+
+function shortHash(text: string, length: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, length);
+}
+
+/** A valid label value that is one target's only: `checkout-production-1f0c9a2b`. */
+export function targetLabel(target: TargetRef): string {
+  const id = stringifyTarget(target);
+  const readable = `${target.service.split('/').pop()}-${target.environment}`
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .slice(0, 50)
+    .replace(/^-+|-+$/g, '');
+  return `${readable}-${shortHash(id, 8)}`;
+}
+
+/**
+ * The name of a generation's copy of an object: `checkout` of generation
+ * `g-3fa8` is `checkout-g-3fa8`, shortened with a hash where that is too long
+ * for a DNS label.
+ */
+export function generationName(base: string, generation: string): string {
+  const full = `${base}-${generation}`;
+  if (full.length <= MAX_NAME) {
+    return full;
+  }
+  const hash = shortHash(full, 8);
+  return `${full
+    .slice(0, MAX_NAME - hash.length - 1)
+    .replace(/-+$/, '')}-${hash}`;
+}
