@@ -13,36 +13,12 @@ export interface Arguments {
   to?: string;
   reason?: string;
   wait: boolean;
+  /** The page of the command is asked for, nothing is done. */
+  help: boolean;
+  /** How long to wait at most. */
   timeoutMs: number;
   json: boolean;
 }
-
-export const USAGE = `Usage:
-  slipway release <commit> --service <ref> [--environment <name>] [--wait]
-      Make a release of a branch, tag or SHA. With --environment, bring it
-      there as soon as it is ready; with --wait, wait for the end.
-  slipway status --service <ref>
-      What runs where.
-  slipway wait <deployment id>
-      Wait for the end of a deployment.
-  slipway rollback --service <ref> --environment <name> [--to <release id>] [--wait]
-      Go back to an earlier release; without --to, to the one before.
-
-Options:
-  --service <ref>       such as component:default/checkout
-  --environment <name>
-  --reason <text>       written down with what you do
-  --timeout <time>      how long to wait at most: 90s, 30m (default), 2h
-  --json                the result as JSON on standard output
-
-Environment variables:
-  SLIPWAY_URL    the Backstage backend, such as https://backstage.example.org
-  SLIPWAY_TOKEN  a Backstage token, such as one of backend.auth.externalAccess
-
-Exit codes:
-  0 succeeded   1 failed, blocked, rolled back, aborted   2 errored or unknown
-  3 wrong usage   4 denied   5 timed out
-`;
 
 const COMMANDS = ['release', 'status', 'wait', 'rollback', 'help'] as const;
 const DEFAULT_TIMEOUT_MS = 30 * 60_000;
@@ -59,13 +35,14 @@ export function parseArguments(argv: string[]): Arguments {
     );
   }
   return {
-    command: values.help ? 'help' : known,
+    command: known,
     operands,
     service: values.service && serviceRef(values.service),
     environment: values.environment,
     to: values.to,
     reason: values.reason,
     wait: values.wait ?? false,
+    help: known === 'help' || (values.help ?? false),
     timeoutMs:
       values.timeout === undefined
         ? DEFAULT_TIMEOUT_MS

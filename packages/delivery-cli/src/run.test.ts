@@ -400,6 +400,19 @@ describe('slipway', () => {
     expect(code).toBe(3);
   });
 
+  it.each([
+    [['help'], /Usage: slipway <command>[^]*Exit codes/],
+    [['--help'], /Usage: slipway <command>/],
+    [['release', '--help'], /Usage: slipway release <commit>[^]*--environment/],
+    [['rollback', '-h'], /Usage: slipway rollback[^]*--to <release id>/],
+  ])('shows the page of %j', async (argv, page) => {
+    expect(await slipway(...argv)).toMatchObject({
+      out: expect.stringMatching(page),
+      err: '',
+      code: 0,
+    });
+  });
+
   it('runs as a program: the outcome is the exit code, the result is JSON', async () => {
     answers = {
       'GET /api/delivery/v1/deployments/d1': [

@@ -1,10 +1,11 @@
-import { Arguments, USAGE, UsageError, parseArguments } from './arguments';
+import { Arguments, UsageError, parseArguments } from './arguments';
 import { release } from './commands/release';
 import { rollback } from './commands/rollback';
 import { status } from './commands/status';
 import { wait } from './commands/wait';
 import { EXIT, Ending, ExitCode } from './exitCodes';
 import { endingOf } from './failures';
+import { helpOf } from './help';
 import { Session, Surroundings, openSession } from './session';
 
 const COMMANDS: Record<
@@ -20,8 +21,8 @@ export async function run(
   const { out, err } = surroundings;
   try {
     const args = parseArguments(argv);
-    if (args.command === 'help') {
-      out(USAGE);
+    if (args.help || args.command === 'help') {
+      out(helpOf(args.command));
       return argv.length === 0 ? EXIT.usage : EXIT.succeeded;
     }
     const ending = await COMMANDS[args.command](
