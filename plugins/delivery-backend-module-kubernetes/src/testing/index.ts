@@ -1,0 +1,9 @@
+export {
+  describeOnCluster,
+  missingForCluster,
+  readClusterSettings,
+} from './describeOnCluster';
+export { openTestCluster, type TestCluster } from './testCluster';
+export type { TestPlanOptions } from './testCluster';
+export { testManifests, type TestManifestOptions } from './manifests';
+export type { TestBehaviour, TestServiceOptions } from './service';
