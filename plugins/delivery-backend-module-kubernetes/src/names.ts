@@ -10,6 +10,8 @@ import {
  */
 
 const PREFIX = 'slipway.dev';
+/** Of all our labels and annotations. */
+export const LABEL_PREFIX = PREFIX;
 
 /** Owner of the fields that a Plan names. */
 export const FIELD_MANAGER = 'slipway';
@@ -20,7 +22,10 @@ export const TRAFFIC_FIELD_MANAGER = 'slipway-traffic';
 export const TARGET_LABEL = `${PREFIX}/target`;
 /** On what belongs to one generation, and on its pods. */
 export const GENERATION_LABEL = `${PREFIX}/generation`;
-/** `workload`, `generation-service`, `shared`, `config`: what an object is to us. */
+/**
+ * What an object is to us: `workload`, `generation-service`, `main-service` and
+ * `route` (both are traffic's to finish), `shared`, `config`.
+ */
 export const ROLE_LABEL = `${PREFIX}/role`;
 
 /** The track of a generation's workload; never on pods, as it changes. */
@@ -33,8 +38,30 @@ export const RELEASE_ANNOTATION = `${PREFIX}/release`;
 export const EPOCH_ANNOTATION = `${PREFIX}/epoch`;
 /** The revision of the desired state that the last write belonged to. */
 export const REVISION_ANNOTATION = `${PREFIX}/revision`;
-/** On the target's main Service: JSON of the shares last asked for. */
+/** Like the two above, of the last write of traffic's own fields. */
+export const TRAFFIC_EPOCH_ANNOTATION = `${PREFIX}/traffic-epoch`;
+export const TRAFFIC_REVISION_ANNOTATION = `${PREFIX}/traffic-revision`;
+/** On a main Service: JSON of its selector as the Plan has it. */
+export const SELECTOR_ANNOTATION = `${PREFIX}/selector`;
+/** On a main Service: JSON of the routes that send to it, `HTTPRoute/checkout`. */
+export const ROUTES_ANNOTATION = `${PREFIX}/routes`;
+/** On a Service of a generation: the main Service that it is a copy of. */
+export const SERVICE_ANNOTATION = `${PREFIX}/service`;
+/** On main Services and routes: JSON of the shares that were last written. */
 export const SHARES_ANNOTATION = `${PREFIX}/shares`;
+
+/** On a generation's Deployment: how many instances were asked for. */
+export const REPLICAS_ANNOTATION = `${PREFIX}/replicas`;
+/** On a generation's Deployment: that a scaler of the Plan has its `spec.replicas`. */
+export const SCALED_ANNOTATION = `${PREFIX}/scaled-by`;
+/** On pods: JSON of container name to `[image name, reference]`. */
+export const IMAGES_ANNOTATION = `${PREFIX}/images`;
+/** On what was there before us: it is given back, not deleted. */
+export const ADOPTED_ANNOTATION = `${PREFIX}/adopted`;
+/** On the Deployment in place: the key of the rollout that was asked for last. */
+export const RUN_ANNOTATION = `${PREFIX}/run`;
+/** On a ConfigMap that is named by its content: its name in the Plan. */
+export const CONFIG_ANNOTATION = `${PREFIX}/config-name`;
 
 const MAX_NAME = 63;
 

@@ -1,0 +1,6 @@
+export type { BindOptions, ClusterTraffic, TrafficObjects } from './contract';
+export {
+  generationService,
+  planPart,
+  splitTrafficObjects,
+} from './planObjects';
