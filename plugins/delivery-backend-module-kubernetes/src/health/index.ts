@@ -1,0 +1,7 @@
+export { HEALTH_CODES, type HealthCode } from './codes';
+export type { Finding, HealthContext, NamedCause } from './types';
+export { causeOfInstance } from './instance';
+export { causeOfGeneration, type GenerationObjects } from './generation';
+export { causeOfRefusal } from './admission';
+export { createCrashEvidence, type CrashEvidence } from './evidence';
+export * from './objects';
