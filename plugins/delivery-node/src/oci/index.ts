@@ -6,19 +6,12 @@ export * from './safePaths';
 export * from './layerRead';
 export * from './layerUnpack';
 export * from './layerWrite';
-export {
-  createRegistryClient,
-  RegistryClient,
-  type BlobSource,
-  type FetchedManifest,
-} from './registryClient';
+export { createRegistryClient, RegistryClient } from './registryClient';
+export type { BlobSource } from './registryBlobs';
+export type { FetchedManifest } from './registryManifests';
 export type { RegistryHttpOptions } from './registryHttp';
 export type { RegistryCredentials } from './registryAuth';
-export type {
-  PromoteOptions,
-  PullOptions,
-  PullResult,
-  PushOptions,
-  PushResult,
-} from './registryTransfer';
+export type { PromoteOptions } from './registryPromote';
+export type { PullOptions, PullResult } from './registryPull';
+export type { PushOptions, PushResult } from './registryPush';
 export { referrerDescriptor } from './registryReferrers';

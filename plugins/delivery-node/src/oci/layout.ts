@@ -1,20 +1,18 @@
-import { constants, createReadStream, createWriteStream } from 'node:fs';
-import {
-  copyFile,
-  mkdir,
-  open,
-  readFile,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises';
-import { createHash, randomUUID } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
+import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { InputError, NotFoundError, isError } from '@backstage/errors';
+import { InputError, NotFoundError } from '@backstage/errors';
 import { Digest } from '@slipway/backstage-plugin-delivery-common';
 import { createVerifier, digestOf, parseDigest, verifyBytes } from './digest';
+import {
+  adoptFile,
+  sizeOfFile,
+  writeFileAtomically,
+  writeStream,
+} from './layoutFiles';
 import {
   MANIFEST_MAX_BYTES,
   OCI_MEDIA_TYPES,
@@ -26,10 +24,6 @@ import {
 
 const LAYOUT_FILE = 'oci-layout';
 const INDEX_FILE = 'index.json';
-
-function isMissing(error: unknown): boolean {
-  return isError(error) && error.code === 'ENOENT';
-}
 
 /**
  * An OCI image layout on disk: blobs by digest, and an index that names the
@@ -47,13 +41,13 @@ export class OciLayout {
   static async create(directory: string): Promise<OciLayout> {
     await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true });
     const layout = new OciLayout(directory);
-    if (!(await layout.exists(LAYOUT_FILE))) {
-      await layout.writeFileAtomically(
-        LAYOUT_FILE,
+    if ((await sizeOfFile(layout.path(LAYOUT_FILE))) === undefined) {
+      await writeFileAtomically(
+        layout.path(LAYOUT_FILE),
         JSON.stringify({ imageLayoutVersion: '1.0.0' }),
       );
     }
-    if (!(await layout.exists(INDEX_FILE))) {
+    if ((await sizeOfFile(layout.path(INDEX_FILE))) === undefined) {
       await layout.writeIndex([]);
     }
     return layout;
@@ -92,15 +86,7 @@ export class OciLayout {
 
   /** The size of a blob that is there; its bytes are not looked at. */
   async blobSize(digest: Digest): Promise<number | undefined> {
-    try {
-      const found = await stat(this.blobPath(digest));
-      return found.isFile() ? found.size : undefined;
-    } catch (error) {
-      if (isMissing(error)) {
-        return undefined;
-      }
-      throw error;
-    }
+    return sizeOfFile(this.blobPath(digest));
   }
 
   /** Errors: `DigestMismatchError` when a digest was promised and is wrong. */
@@ -113,7 +99,7 @@ export class OciLayout {
     }
     const digest = expected?.digest ?? digestOf(bytes);
     if ((await this.blobSize(digest)) !== bytes.length) {
-      await this.writeFileAtomically(this.relativeBlobPath(digest), bytes);
+      await writeFileAtomically(this.blobPath(digest), bytes);
     }
     return { digest, size: bytes.length };
   }
@@ -131,52 +117,14 @@ export class OciLayout {
       signal?: AbortSignal;
     },
   ): Promise<{ digest: Digest; size: number }> {
-    const temporary = join(this.directory, 'blobs', `.partial-${randomUUID()}`);
-    const hash = createHash('sha256');
-    let size = 0;
-    const meter = new Transform({
-      transform(chunk: Buffer, _encoding, callback) {
-        size += chunk.length;
-        if (size > options.maxBytes) {
-          callback(
-            new InputError(
-              `A blob has more than ${options.maxBytes} bytes, which is the limit`,
-            ),
-          );
-          return;
-        }
-        hash.update(chunk);
-        callback(undefined, chunk);
-      },
-    });
-    const sources: Array<Readable | Transform> =
-      source instanceof Readable ? [source] : [...source];
-    const stages: Transform[] = options.expected
-      ? [createVerifier(options.expected, 'The stream to write'), meter]
-      : [meter];
+    const temporary = this.temporary();
     try {
-      await pipeline([...sources, ...stages, createWriteStream(temporary)], {
-        signal: options.signal,
-      });
-      const digest = options.expected?.digest ?? `sha256:${hash.digest('hex')}`;
-      await this.adopt(temporary, digest);
-      return { digest, size };
+      const written = await writeStream(temporary, source, options);
+      await adoptFile(temporary, this.blobPath(written.digest));
+      return written;
     } finally {
       await rm(temporary, { force: true });
     }
-  }
-
-  /** A file on the same disk becomes a blob; the caller has hashed it. */
-  private async adopt(temporary: string, digest: Digest): Promise<void> {
-    const handle = await open(temporary, 'r+');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    const target = this.blobPath(digest);
-    await mkdir(join(target, '..'), { recursive: true });
-    await rename(temporary, target);
   }
 
   /**
@@ -217,7 +165,7 @@ export class OciLayout {
     if ((await this.blobSize(digest)) === size) {
       return;
     }
-    const temporary = join(this.directory, 'blobs', `.partial-${randomUUID()}`);
+    const temporary = this.temporary();
     try {
       // A copy and no hard link: layouts are thrown away on their own, and
       // nothing that is written to one may show in the other.
@@ -226,7 +174,7 @@ export class OciLayout {
         temporary,
         constants.COPYFILE_FICLONE,
       );
-      await this.adopt(temporary, digest);
+      await adoptFile(temporary, this.blobPath(digest));
     } finally {
       await rm(temporary, { force: true });
     }
@@ -296,8 +244,8 @@ export class OciLayout {
   }
 
   private async writeIndex(manifests: OciDescriptor[]): Promise<void> {
-    await this.writeFileAtomically(
-      INDEX_FILE,
+    await writeFileAtomically(
+      this.path(INDEX_FILE),
       JSON.stringify({
         schemaVersion: 2,
         mediaType: OCI_MEDIA_TYPES.index,
@@ -306,41 +254,11 @@ export class OciLayout {
     );
   }
 
-  private relativeBlobPath(digest: Digest): string {
-    const { algorithm, hex } = parseDigest(digest);
-    return join('blobs', algorithm, hex);
+  private path(name: string): string {
+    return join(this.directory, name);
   }
 
-  private async exists(name: string): Promise<boolean> {
-    try {
-      await stat(join(this.directory, name));
-      return true;
-    } catch (error) {
-      if (isMissing(error)) {
-        return false;
-      }
-      throw error;
-    }
-  }
-
-  private async writeFileAtomically(
-    name: string,
-    bytes: Buffer | string,
-  ): Promise<void> {
-    const target = join(this.directory, name);
-    const temporary = join(this.directory, `.partial-${randomUUID()}`);
-    await mkdir(join(target, '..'), { recursive: true });
-    try {
-      const handle = await open(temporary, 'wx', 0o644);
-      try {
-        await handle.writeFile(bytes);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(temporary, target);
-    } finally {
-      await rm(temporary, { force: true });
-    }
+  private temporary(): string {
+    return join(this.directory, 'blobs', `.partial-${randomUUID()}`);
   }
 }

@@ -10,7 +10,9 @@ import {
   parseManifest,
 } from './manifest';
 import { nextPage, pullScope, readBody } from './registryAnswers';
-import type { RegistryClient } from './registryClient';
+import { RegistryHttp } from './registryHttp';
+import { getManifest, sendManifest } from './registryManifests';
+import { repositoryUrl } from './registryUrls';
 
 const MAX_PAGES = 100;
 const FALLBACK_ATTEMPTS = 5;
@@ -22,12 +24,13 @@ function fallbackTag(subject: Digest): string {
 }
 
 async function readFallback(
-  client: RegistryClient,
+  http: RegistryHttp,
   repository: string,
   subject: Digest,
   signal: AbortSignal | undefined,
 ): Promise<OciDescriptor[]> {
-  const found = await client.getManifest(
+  const found = await getManifest(
+    http,
     repository,
     fallbackTag(subject),
     signal,
@@ -41,7 +44,7 @@ async function readFallback(
 
 /** @internal */
 export async function listReferrers(
-  client: RegistryClient,
+  http: RegistryHttp,
   repository: string,
   digest: Digest,
   options: { artifactType?: string; signal?: AbortSignal },
@@ -51,7 +54,8 @@ export async function listReferrers(
   const matches = (descriptor: OciDescriptor) =>
     !artifactType || descriptor.artifactType === artifactType;
   const found: OciDescriptor[] = [];
-  let url: URL | undefined = client.repositoryUrl(
+  let url: URL | undefined = repositoryUrl(
+    http,
     repository,
     `referrers/${digest}`,
   );
@@ -59,7 +63,7 @@ export async function listReferrers(
     url.searchParams.set('artifactType', artifactType);
   }
   for (let page = 0; url && page < MAX_PAGES; page += 1) {
-    const response: Response = await client.http.send({
+    const response: Response = await http.send({
       method: 'GET',
       url,
       scope: pullScope(repository),
@@ -69,7 +73,7 @@ export async function listReferrers(
     const type = response.headers.get('content-type') ?? '';
     if (response.status === 404 || !type.startsWith(OCI_MEDIA_TYPES.index)) {
       await response.body?.cancel();
-      return (await readFallback(client, repository, digest, signal)).filter(
+      return (await readFallback(http, repository, digest, signal)).filter(
         matches,
       );
     }
@@ -93,14 +97,14 @@ export async function listReferrers(
  * @internal
  */
 export async function recordInFallbackTag(
-  client: RegistryClient,
+  http: RegistryHttp,
   repository: string,
   subject: Digest,
   referrer: OciDescriptor,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   for (let attempt = 1; attempt <= FALLBACK_ATTEMPTS; attempt += 1) {
-    const current = await readFallback(client, repository, subject, signal);
+    const current = await readFallback(http, repository, subject, signal);
     if (current.some(({ digest }) => digest === referrer.digest)) {
       return;
     }
@@ -111,7 +115,8 @@ export async function recordInFallbackTag(
         manifests: [...current, referrer],
       }),
     );
-    await client.putManifest(
+    await sendManifest(
+      http,
       repository,
       fallbackTag(subject),
       bytes,
@@ -119,13 +124,13 @@ export async function recordInFallbackTag(
       signal,
     );
     await delay(attempt === 1 ? 0 : 50 * attempt, undefined, { signal });
-    const after = await readFallback(client, repository, subject, signal);
+    const after = await readFallback(http, repository, subject, signal);
     if (after.some(({ digest }) => digest === referrer.digest)) {
       return;
     }
   }
   throw new Error(
-    `Registry ${client.host}: the list of referrers of ${subject} in ${repository} keeps changing under us; try again`,
+    `Registry ${http.access.host}: the list of referrers of ${subject} in ${repository} keeps changing under us; try again`,
   );
 }
 

@@ -1,41 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '@backstage/errors';
-import {
-  BuildRequest,
-  OciLayout,
-  unpackImage,
-} from '@slipway/backstage-plugin-delivery-node';
+import { unpackImage } from '@slipway/backstage-plugin-delivery-node';
 import { BaseImage, pullBase } from '../base';
 import { ContextEntry, parseDockerignore, readContext } from '../context';
-import { emptyImage, ImageState, localArchitecture } from '../image';
-import { LayerCache } from '../layerCache';
+import { emptyImage, localArchitecture } from '../image';
 import { dockerfileError } from './lines';
-import { findStage, Stage, StagedDockerfile } from './stages';
+import { findStage, Stage } from './stages';
 import { StageRun } from './stageRun';
-
-/** What all stages of one build share. */
-export interface StageEnvironment {
-  request: BuildRequest;
-  file: string;
-  dockerfile: StagedDockerfile;
-  predefined: ReadonlyMap<string, string>;
-  context: readonly ContextEntry[];
-  layout: OciLayout;
-  cache: LayerCache;
-  /** A folder for unpacked stages, thrown away after the build. */
-  scratch: string;
-}
-
-/** A stage that is built. */
-export interface BuiltStage {
-  image: ImageState;
-  /** The image that it started from, through other stages too. */
-  base?: BaseImage;
-}
+import { BuiltStage, StageEnvironment, StageSources } from './stageTypes';
 
 /** Builds the stages of one file, each once. */
-export class StageBuilder {
+export class StageBuilder implements StageSources {
   private readonly built = new Map<number, BuiltStage>();
   private readonly sources = new Map<string, readonly ContextEntry[]>();
   readonly bases = new Map<string, BaseImage>();
@@ -112,7 +88,6 @@ export class StageBuilder {
     }
   }
 
-  /** What `COPY --from` reads: an earlier stage, or an image, unpacked. */
   async sourceOf(
     text: string,
     before: Stage,

@@ -8,12 +8,8 @@ import { copyEntries } from './copy';
 import { ImageTree } from './imageTree';
 import { dockerfileError, Instruction } from './lines';
 import { applyToConfig, InstructionContext, readPairs } from './runConfig';
-import type {
-  BuiltStage,
-  StageBuilder,
-  StageEnvironment,
-} from './stageBuilder';
 import { atLine, splitArg, Stage } from './stages';
+import { BuiltStage, StageEnvironment, StageSources } from './stageTypes';
 import { expandWord, splitWords } from './words';
 
 const LAYER_MAX_BYTES = 2 * 1024 ** 3;
@@ -28,7 +24,7 @@ export class StageRun {
   private tree: ImageTree | undefined;
 
   constructor(
-    private readonly builder: StageBuilder,
+    private readonly build: StageSources,
     private readonly environment: StageEnvironment,
     private readonly stage: Stage,
     private readonly state: BuiltStage,
@@ -108,7 +104,7 @@ export class StageRun {
           `"${name}" is not a name for an ARG`,
         );
       }
-      this.builder.usedArgs.add(name);
+      this.build.usedArgs.add(name);
       const given =
         request.build.args[name] ??
         (value === undefined
@@ -164,7 +160,7 @@ export class StageRun {
   ): Promise<void> {
     const from = instruction.flags.find(({ name }) => name === 'from')?.value;
     const source = from
-      ? await this.builder.sourceOf(from, this.stage, instruction.line)
+      ? await this.build.sourceOf(from, this.stage, instruction.line)
       : this.environment.context;
     const tree = await this.imageTree();
     const entries = await copyEntries({
