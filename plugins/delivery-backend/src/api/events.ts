@@ -5,7 +5,7 @@ import {
   deliveryTargetReadPermission,
   parseTarget,
 } from '@slipway/backstage-plugin-delivery-common';
-import type { DeliveryStore } from '../store/types';
+import type { DeliveryStore } from '../store';
 import { ChangeStream, ChangeSubscription } from '../live';
 import {
   Authorizer,

@@ -1,6 +1,6 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
 import { stringifyTarget } from '@slipway/backstage-plugin-delivery-common';
-import type { DeliveryStore, FeedEntry } from '../store/types';
+import type { DeliveryStore, FeedEntry } from '../store';
 import { EventPosition, parseEventId } from './eventId';
 import { BufferedSubscription, PendingEvent } from './subscription';
 import { ChangeStream, ChangeSubscription, Live, LiveChange } from './types';

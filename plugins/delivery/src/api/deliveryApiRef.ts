@@ -1,6 +1,6 @@
 import { createApiRef } from '@backstage/core-plugin-api';
 import { DeliveryApi } from '@slipway/backstage-plugin-delivery-common';
-import { DeliveryEvents } from '../events/types';
+import { DeliveryEvents } from '../events';
 
 /** Talks to the delivery backend. @public */
 export const deliveryApiRef = createApiRef<DeliveryApi>({

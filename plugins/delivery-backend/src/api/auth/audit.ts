@@ -1,6 +1,6 @@
 import { AuditorService, LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
-import type { DeliveryStore } from '../../store/types';
+import type { DeliveryStore } from '../../store';
 import { Caller } from './grants';
 
 /** What somebody is about to do. */

@@ -3,7 +3,7 @@ import { NotAllowedError } from '@backstage/errors';
 import { Permission } from '@backstage/plugin-permission-common';
 import { Request } from 'express';
 import { Actor, ServiceRef } from '@slipway/backstage-plugin-delivery-common';
-import type { RowFilter } from '../../store/types';
+import type { RowFilter } from '../../store';
 import { ServiceResource, TargetResource } from './resources';
 import { denyAll } from './rowFilter';
 

@@ -5,7 +5,7 @@ import {
   deliveryServicePermissions,
   deliveryTargetPermissions,
 } from '@slipway/backstage-plugin-delivery-common';
-import type { RowFilter } from '../../store/types';
+import type { RowFilter } from '../../store';
 import { denyAll } from './rowFilter';
 import { ServiceResource, TargetResource } from './resources';
 

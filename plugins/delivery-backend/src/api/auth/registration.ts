@@ -3,7 +3,7 @@ import {
   deliveryServicePermissions,
   deliveryTargetPermissions,
 } from '@slipway/backstage-plugin-delivery-common';
-import type { DeliveryStore } from '../../store/types';
+import type { DeliveryStore } from '../../store';
 import {
   deliveryServiceResourceRef,
   deliveryTargetResourceRef,

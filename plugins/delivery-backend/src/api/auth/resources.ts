@@ -6,7 +6,7 @@ import {
   parseTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import { createPermissionResourceRef } from '@backstage/plugin-permission-node';
-import type { DeliveryStore } from '../../store/types';
+import type { DeliveryStore } from '../../store';
 
 /** What the rules look at for releases, findings and logs. */
 export interface ServiceResource {

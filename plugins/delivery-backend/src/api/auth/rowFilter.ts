@@ -5,7 +5,7 @@ import {
   isOrCriteria,
 } from '@backstage/plugin-permission-node';
 import { Knex } from 'knex';
-import type { RowFilter } from '../../store/types';
+import type { RowFilter } from '../../store';
 import { RowCondition } from './resources';
 
 /** No row at all. */

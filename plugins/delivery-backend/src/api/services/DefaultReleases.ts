@@ -14,7 +14,7 @@ import {
   deliveryServiceReadPermission,
   deliveryTargetReadPermission,
 } from '@slipway/backstage-plugin-delivery-common';
-import type { ReleaseRow } from '../../store/types';
+import type { ReleaseRow } from '../../store';
 import { loadServiceResource } from '../auth';
 import { releaseVerbs } from '../views';
 import { runCommand } from './commandAnswers';

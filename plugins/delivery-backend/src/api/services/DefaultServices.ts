@@ -8,7 +8,7 @@ import {
   deliveryServiceReadPermission,
   deliveryTargetReadPermission,
 } from '@slipway/backstage-plugin-delivery-common';
-import type { ServiceRow } from '../../store/types';
+import type { ServiceRow } from '../../store';
 import { ServiceDependencies } from './dependencies';
 import { TargetReader } from './targetReader';
 import { Context, PageQuery, ServicesService } from './types';

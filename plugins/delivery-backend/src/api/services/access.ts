@@ -8,7 +8,7 @@ import {
   TargetRef,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
-import type { DeliveryStore } from '../../store/types';
+import type { DeliveryStore } from '../../store';
 import {
   Authorizer,
   loadServiceResource,

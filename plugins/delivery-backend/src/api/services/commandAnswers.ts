@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CommandAnswer } from '@slipway/backstage-plugin-delivery-common';
 import type { Command } from '@slipway/backstage-plugin-delivery-common';
-import type { DeliveryStore } from '../../store/types';
+import type { DeliveryStore } from '../../store';
 import { Context, VerbOptions } from './types';
 
 /** People wait for a verb to take effect, but not for long. */

@@ -11,7 +11,7 @@ import {
   TargetRef,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Connection } from '@slipway/backstage-plugin-delivery-node';
-import type { DeliveryStore } from '../../store/types';
+import type { DeliveryStore } from '../../store';
 import { Observer } from '../../live';
 
 /** What the API needs of an environment's configuration. */

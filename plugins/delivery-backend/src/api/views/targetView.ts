@@ -4,7 +4,7 @@ import {
   EnvironmentView,
   TargetView,
 } from '@slipway/backstage-plugin-delivery-common';
-import type { TargetRow } from '../../store/types';
+import type { TargetRow } from '../../store';
 import { Observation } from '../../live';
 import { targetDrift, targetHealth } from './health';
 import { MayDo, targetVerbs } from './verbs';
