@@ -1,4 +1,9 @@
 export * from './types';
 export * from './errors';
+export {
+  kubeConfigEndpoint,
+  type Endpoint,
+  type EndpointSource,
+} from './endpoint';
 export { createKubeClient, refOf } from './kubeClient';
 export { readLines } from './lines';

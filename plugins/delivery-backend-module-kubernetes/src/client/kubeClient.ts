@@ -1,4 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
+import type { Response } from 'undici';
+import { EndpointSource, kubeConfigEndpoint } from './endpoint';
 import { isNotFound, KubeApiError, KubeUnreachableError } from './errors';
 import { createDiscovery } from './discovery';
 import { createTransport } from './transport';
@@ -15,26 +17,43 @@ import {
 
 const PAGE_SIZE = 500;
 const WATCH_SECONDS = 300;
+/** A page of a list is the biggest answer that is expected. */
+const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 const METADATA_ONLY =
   'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const METADATA_LIST =
   'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
-/** The API of the kubeconfig's current context. */
-export function createKubeClient(options: {
-  cluster: string;
-  kubeConfig: KubeConfig;
-  onRequest?: (note: RequestNote) => void;
-}): KubeClient & { close(): Promise<void> } {
-  const { cluster } = options;
-  const send = createTransport(options);
+/**
+ * The API of one cluster: of a kubeconfig's current context, or of whatever
+ * `endpoint` says.
+ */
+export function createKubeClient(
+  options: {
+    cluster: string;
+    onRequest?: (note: RequestNote) => void;
+    /** How long an answer that is no stream may take. Default 30,000. */
+    answerLimitMs?: number;
+  } & ({ kubeConfig: KubeConfig } | { endpoint: EndpointSource }),
+): KubeClient & { close(): Promise<void> } {
+  const { cluster, onRequest, answerLimitMs } = options;
+  const send = createTransport({
+    cluster,
+    onRequest,
+    answerLimitMs,
+    endpoint:
+      'endpoint' in options
+        ? options.endpoint
+        : kubeConfigEndpoint(() => options.kubeConfig),
+  });
 
   const raw: KubeClient['raw'] = async (request, signal) => {
     const response = await send(request, signal);
     try {
+      const text = await readText(response);
       // What is read is checked where it is used: an API server answers in the
       // form of the kind that was asked for.
-      return (await response.json()) as never;
+      return (isJson(response) ? JSON.parse(text) : text) as never;
     } catch (error) {
       signal.throwIfAborted();
       throw new KubeUnreachableError(
@@ -259,6 +278,24 @@ export function createKubeClient(options: {
 export function refOf({ apiVersion, kind, metadata }: KubeObject): ObjectRef {
   const { name, namespace } = metadata;
   return { apiVersion, kind, name, ...(namespace && { namespace }) };
+}
+
+function isJson(response: Response): boolean {
+  return /\bjson\b/.test(response.headers.get('content-type') ?? 'json');
+}
+
+/** The whole answer, unless it would fill our memory. */
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER_BYTES) {
+      throw new Error(`the answer has more than ${MAX_ANSWER_BYTES} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function isUnknownKind(error: unknown): boolean {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { RequestOptions } from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, Dispatcher, fetch } from 'undici';
+import { Endpoint, EndpointSource } from './endpoint';
 import { KubeApiError, KubeStatus, KubeUnreachableError } from './errors';
 import { RequestNote } from './types';
 
@@ -9,6 +8,8 @@ import { RequestNote } from './types';
 const ANSWER_LIMIT_MS = 30_000;
 const MAX_TRIES_ON_429 = 4;
 const MAX_RETRY_AFTER_MS = 10_000;
+/** Of the text of a refusal. */
+const MAX_STATUS_BYTES = 256 * 1024;
 
 export interface TransportRequest {
   method: string;
@@ -21,72 +22,32 @@ export interface TransportRequest {
   stream?: boolean;
 }
 
-export type Transport = (
-  request: TransportRequest,
-  signal: AbortSignal,
-) => Promise<Awaited<ReturnType<typeof fetch>>>;
+type FetchResponse = Awaited<ReturnType<typeof fetch>>;
+
+export interface Transport {
+  (request: TransportRequest, signal: AbortSignal): Promise<FetchResponse>;
+  /** Ends all connections; what is under way fails. Once is enough. */
+  close(): Promise<void>;
+}
 
 /**
- * Requests to the current cluster of a kubeconfig, with its current user.
- * Credentials are asked for before each request, so that expiring tokens, exec
- * plugins and mounted token files are followed; connections are kept for as
- * long as the TLS material is the same.
+ * Requests to one cluster. Credentials are asked for before each request, and
+ * once more when the server does not know them (401), so that expiring tokens,
+ * exec plugins and mounted token files are followed; connections are kept for
+ * as long as the TLS material is the same.
  */
 export function createTransport(options: {
   cluster: string;
-  kubeConfig: KubeConfig;
+  endpoint: EndpointSource;
   /** Counts requests, for budgets and benches. */
   onRequest?: (note: RequestNote) => void;
-}): Transport & { close(): Promise<void> } {
-  const { cluster, kubeConfig, onRequest } = options;
-  let agent: { key: string; dispatcher: Agent } | undefined;
-
-  async function credentials(): Promise<{
-    dispatcher: Dispatcher;
-    headers: Record<string, string>;
-    server: string;
-  }> {
-    const current = kubeConfig.getCurrentCluster();
-    if (!current) {
-      throw new Error(`the configuration of ${cluster} names no cluster`);
-    }
-    const tls: RequestOptions = {};
-    await kubeConfig.applyToHTTPSOptions(tls);
-    const connect = {
-      ca: tls.ca,
-      cert: tls.cert,
-      key: tls.key,
-      rejectUnauthorized: tls.rejectUnauthorized,
-      servername: tls.servername,
-    };
-    const key = createHash('sha256')
-      .update(JSON.stringify(connect, (_, value) => value ?? 'none'))
-      .digest('hex');
-    if (agent?.key !== key) {
-      agent?.dispatcher.close().catch(() => undefined);
-      agent = {
-        key,
-        dispatcher: new Agent({
-          connect,
-          // Watches and logs are quiet for long; their readers keep the time.
-          bodyTimeout: 0,
-          headersTimeout: ANSWER_LIMIT_MS,
-        }),
-      };
-    }
-    const headers = Object.fromEntries(
-      Object.entries(tls.headers ?? {}).map(([name, value]) => [
-        name,
-        String(value),
-      ]),
-    );
-    if (tls.auth) {
-      headers.Authorization = `Basic ${Buffer.from(tls.auth).toString(
-        'base64',
-      )}`;
-    }
-    return { dispatcher: agent.dispatcher, headers, server: current.server };
-  }
+  /** Default 30,000. */
+  answerLimitMs?: number;
+}): Transport {
+  const { cluster, endpoint, onRequest } = options;
+  const answerLimitMs = options.answerLimitMs ?? ANSWER_LIMIT_MS;
+  const agents = createAgents(answerLimitMs);
+  const closed = new AbortController();
 
   async function once(request: TransportRequest, signal: AbortSignal) {
     const name = `${request.method} ${request.path}`;
@@ -98,20 +59,19 @@ export function createTransport(options: {
         status,
         durationMs: Date.now() - startedAtMs,
       });
-    const limited = request.stream
-      ? signal
-      : AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]);
+    const limits = [signal, closed.signal];
+    const limited = AbortSignal.any(
+      request.stream ? limits : [...limits, AbortSignal.timeout(answerLimitMs)],
+    );
     try {
-      const { dispatcher, headers, server } = await credentials();
-      const url = new URL(server.replace(/\/+$/, '') + request.path);
-      for (const [key, value] of Object.entries(request.query ?? {})) {
-        if (value !== undefined) {
-          url.searchParams.set(key, String(value));
-        }
-      }
-      const response = await fetch(url, {
+      const { server, tls, headers } = await unlessAborted(
+        endpoint.current(),
+        limited,
+      );
+      const response = await fetch(urlOf(server, request), {
         method: request.method,
-        dispatcher,
+        dispatcher: agents.of(tls),
+        // A redirect would carry our credentials to who knows where.
         redirect: 'error',
         signal: limited,
         headers: {
@@ -134,13 +94,19 @@ export function createTransport(options: {
     }
   }
 
-  const send: Transport = async (request, signal) => {
+  async function send(request: TransportRequest, signal: AbortSignal) {
+    let renewed = false;
     for (let attempt = 1; ; attempt += 1) {
       const response = await once(request, signal);
       if (response.ok) {
         return response;
       }
       const body = await readStatus(response);
+      if (response.status === 401 && !renewed) {
+        renewed = true;
+        endpoint.renew();
+        continue;
+      }
       if (response.status !== 429 || attempt >= MAX_TRIES_ON_429) {
         throw new KubeApiError(
           cluster,
@@ -149,52 +115,127 @@ export function createTransport(options: {
           body,
         );
       }
-      const seconds = Number(
-        response.headers.get('retry-after') ??
-          body.details?.retryAfterSeconds ??
-          1,
-      );
-      await pause(
-        Math.min(
-          (Number.isFinite(seconds) ? seconds : 1) * 1_000,
-          MAX_RETRY_AFTER_MS,
-        ),
-        signal,
-      );
+      await pause(retryAfterMs(response, body), signal);
     }
-  };
+  }
+
   return Object.assign(send, {
     close: async () => {
-      await agent?.dispatcher.destroy();
+      closed.abort(new Error('the client was closed'));
+      await agents.close();
     },
   });
 }
 
-async function readStatus(
-  response: Awaited<ReturnType<typeof fetch>>,
-): Promise<KubeStatus> {
-  const text = await response.text();
+function urlOf(server: string, request: TransportRequest): URL {
+  const url = new URL(server.replace(/\/+$/, '') + request.path);
+  for (const [key, value] of Object.entries(request.query ?? {})) {
+    if (value !== undefined) {
+      url.searchParams.set(key, String(value));
+    }
+  }
+  return url;
+}
+
+/** One pool of connections, until the TLS material changes. */
+function createAgents(answerLimitMs: number) {
+  let agent: { key: string; dispatcher: Agent } | undefined;
+  return {
+    of(tls: Endpoint['tls']): Dispatcher {
+      const { lookup, ...material } = tls;
+      const key = createHash('sha256')
+        .update(JSON.stringify(material, (_, value) => value ?? 'none'))
+        .digest('hex');
+      if (agent?.key !== key) {
+        // What is under way on the old connections ends on its own.
+        agent?.dispatcher.close().catch(() => undefined);
+        agent = {
+          key,
+          dispatcher: new Agent({
+            connect: { ...material, ...(lookup && { lookup }) },
+            // Watches and logs are quiet for long; their readers keep the time.
+            bodyTimeout: 0,
+            headersTimeout: answerLimitMs,
+          }),
+        };
+      }
+      return agent.dispatcher;
+    },
+    async close() {
+      await agent?.dispatcher.destroy();
+    },
+  };
+}
+
+async function readStatus(response: FetchResponse): Promise<KubeStatus> {
+  const text = await readBounded(response, MAX_STATUS_BYTES);
   try {
     const body: unknown = JSON.parse(text);
     if (typeof body === 'object' && body !== null) {
       return body;
     }
-  } catch {
+  } catch (error) {
     // Proxies answer in plain text or HTML: its beginning says enough.
+    if (!(error instanceof SyntaxError)) {
+      throw error;
+    }
   }
   return { message: text.slice(0, 300) || response.statusText };
 }
 
+/** As much of the text as fits; what breaks off is as good as what is there. */
+async function readBounded(
+  response: FetchResponse,
+  maxBytes: number,
+): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response.body ?? []) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= maxBytes) {
+        break;
+      }
+    }
+  } catch (error) {
+    chunks.push(Buffer.from(` (the answer broke off: ${error})`));
+  }
+  return Buffer.concat(chunks).toString('utf8').slice(0, maxBytes);
+}
+
+function retryAfterMs(response: FetchResponse, body: KubeStatus): number {
+  const seconds = Number(
+    response.headers.get('retry-after') ?? body.details?.retryAfterSeconds ?? 1,
+  );
+  const wanted = (Number.isFinite(seconds) ? seconds : 1) * 1_000;
+  return Math.min(Math.max(wanted, 0), MAX_RETRY_AFTER_MS);
+}
+
+function unlessAborted<T>(wanted: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort, { once: true });
+    wanted
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
 function pause(durationMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
     const timer = setTimeout(() => {
       signal.removeEventListener('abort', onAbort);
       resolve();
     }, durationMs);
+    function onAbort() {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }
     signal.addEventListener('abort', onAbort, { once: true });
   });
 }
