@@ -1,4 +1,6 @@
+import { InputError } from '@backstage/errors';
 import {
+  DelegatedWish,
   isKnown,
   TargetRecord,
   TargetRef,
@@ -15,6 +17,8 @@ import { LeaseKeeper } from './leaseKeeper';
 import { PlanCache } from './planCache';
 import { withTimeLimit } from './timeLimit';
 
+const DEFAULT_PROGRESS_DEADLINE_MS = 600_000;
+
 export interface ConvergeResult {
   /** Something was written: look again. */
   wrote: boolean;
@@ -25,7 +29,7 @@ export interface ConvergeResult {
 /**
  * Brings the world to the latest desired state, in the only safe order:
  *
- *     objects 'before' -> grow -> shares -> (shares seen in force?) -> shrink
+ *     objects 'before' -> grow (or ask who leads) -> shares -> (shares seen in force?) -> shrink
  *     -> remove -> shared objects -> prune
  *
  * Traffic never points at what does not exist yet, and nothing is taken away
@@ -86,10 +90,47 @@ export async function converge(options: {
             plan,
             track: wanted.track,
             replicas: wanted.replicas,
+            ...(wanted.inPlace && { inPlace: true }),
           },
           signal,
         ),
     );
+
+  async function delegate(wish: DelegatedWish) {
+    const { delegated } = connection;
+    if (!delegated) {
+      throw new InputError(
+        `The connection ${connection.type} ${connection.name} leads no rollouts any more; abort, and deploy again`,
+      );
+    }
+    const plan = await plans.get(wish.planId);
+    if (objects) {
+      await write('Applying objects', workloads.fencing, signal =>
+        objects.apply(target, fence, plan, 'before', signal),
+      );
+    }
+    await write(
+      `Asking ${delegated.leader} for ${wish.generation}`,
+      workloads.fencing,
+      signal =>
+        delegated.start(
+          target,
+          fence,
+          {
+            key: wish.key,
+            generation: wish.generation,
+            plan,
+            replicas: plan.replicas,
+            program: wish.program,
+            paused: wish.paused ?? false,
+            progressDeadlineMs:
+              record.rollout?.progressDeadlineWindowMs ??
+              DEFAULT_PROGRESS_DEADLINE_MS,
+          },
+          signal,
+        ),
+    );
+  }
 
   const existing = isKnown(options.world.workloads)
     ? new Set(
@@ -107,6 +148,10 @@ export async function converge(options: {
       );
     }
     await ensure(wanted, plan);
+  }
+
+  if (steps.delegate && desired.delegated) {
+    await delegate(desired.delegated);
   }
 
   if (steps.requestShares) {
@@ -154,6 +199,9 @@ export async function converge(options: {
   }
   if (objects && (steps.promotePlanId || steps.unfinished)) {
     const keep = new Set(desired.generations.map(({ planId }) => planId));
+    if (desired.delegated) {
+      keep.add(desired.delegated.planId);
+    }
     if (desired.sharedPlanId) {
       keep.add(desired.sharedPlanId);
     }

@@ -10,6 +10,8 @@ import {
 export interface ConvergeSteps {
   /** New generations, more instances, and all whose role was not written yet. */
   ensure: Desired['generations'];
+  /** The controller that leads has not taken the wish as far as it is seen. */
+  delegate: boolean;
   /** The accepted shares are not the desired ones. */
   requestShares: boolean;
   /** Only once the desired shares are seen in force. */
@@ -47,6 +49,7 @@ export function convergeSteps(
   const writtenBefore = (applied?.revision ?? 0) >= desired.revision;
   const steps: ConvergeSteps = {
     ensure: [],
+    delegate: false,
     requestShares: false,
     shrink: [],
     remove: [],
@@ -60,10 +63,17 @@ export function convergeSteps(
     const seen = new Map(
       world.workloads.known.generations.map(state => [state.generation, state]),
     );
-    for (const wanted of desired.generations) {
+    steps.delegate = desired.delegated !== undefined && all;
+    // What another controller replaces in place is neither scaled nor removed.
+    const ours = desired.generations.filter(
+      wanted => !(desired.delegated && wanted.inPlace),
+    );
+    for (const wanted of ours) {
       const state = seen.get(wanted.generation);
       if (state && wanted.replicas < state.wanted) {
         steps.shrink.push(wanted);
+      } else if (!state && wanted.replicas === 0) {
+        // Gone already.
       } else if (all || !state || state.wanted !== wanted.replicas) {
         steps.ensure.push(wanted);
       }
@@ -83,6 +93,7 @@ export function convergeSteps(
 export function isConverged(steps: ConvergeSteps): boolean {
   return (
     steps.ensure.length === 0 &&
+    !steps.delegate &&
     !steps.requestShares &&
     steps.shrink.length === 0 &&
     steps.remove.length === 0 &&

@@ -1,4 +1,5 @@
 import {
+  DelegatedState,
   isKnown,
   Observed,
   TargetRef,
@@ -14,9 +15,21 @@ export interface Observer {
   observe(
     target: TargetRef,
     connection: Connection,
+    options: { delegated: boolean },
     signal: AbortSignal,
   ): Promise<World>;
   forget(target: TargetRef): void;
+}
+
+/** Nothing started is nothing to tell. */
+function present(
+  observed: Observed<DelegatedState | undefined>,
+): Pick<World, 'delegated'> {
+  if (!isKnown(observed)) {
+    return { delegated: observed };
+  }
+  const { known, ...rest } = observed;
+  return known ? { delegated: { known, ...rest } } : {};
 }
 
 export function createObserver(options: {
@@ -52,22 +65,35 @@ export function createObserver(options: {
   }
 
   return {
-    async observe(target, connection, signal) {
+    async observe(target, connection, options, signal) {
       const id = stringifyTarget(target);
-      const [workloads, traffic] = await Promise.all([
+      const leads = options.delegated ? connection.delegated : undefined;
+      const [workloads, traffic, delegated] = await Promise.all([
         read(`${id} workloads`, 'Reading the workloads', signal, limited =>
           connection.workloads.observe(target, limited),
         ),
         read(`${id} traffic`, 'Reading the traffic', signal, limited =>
           connection.traffic.observe(target, limited),
         ),
+        leads &&
+          read(
+            `${id} delegated`,
+            'Reading the rollout in place',
+            signal,
+            limited => leads.observe(target, limited),
+          ),
       ]);
-      return { workloads, traffic };
+      return {
+        workloads,
+        traffic,
+        ...(delegated && present(delegated)),
+      };
     },
     forget(target) {
       const id = stringifyTarget(target);
       unknownSince.delete(`${id} workloads`);
       unknownSince.delete(`${id} traffic`);
+      unknownSince.delete(`${id} delegated`);
     },
   };
 }

@@ -68,6 +68,33 @@ async function planOf(
   return plan;
 }
 
+/**
+ * A rolling service is led by the environment's own controller where it has
+ * one, its restarts and rollbacks as well.
+ *
+ * Errors: `InputError` when the controller cannot do what the strategy says.
+ */
+function leadElsewhere(
+  { delegated }: Connection,
+  strategy: StrategyModel | undefined,
+  { environment }: Deployment,
+): RolloutRequest['delegated'] {
+  if (!delegated || strategy?.type !== 'rolling') {
+    return undefined;
+  }
+  const lowered = delegated.lower(strategy);
+  if ('cannot' in lowered) {
+    throw new InputError(
+      `${
+        delegated.leader
+      } leads rolling deployments in ${environment} and cannot do this one: ${lowered.cannot.join(
+        '; ',
+      )}`,
+    );
+  }
+  return { leader: delegated.leader, program: lowered.program };
+}
+
 /** Makes what a rollout starts from; never throws but for a lost lease. */
 export async function prepareStart(options: {
   context: EngineContext;
@@ -88,6 +115,9 @@ export async function prepareStart(options: {
         `The delivery definition of ${deployment.releaseVersion} names no environment "${deployment.environment}"`,
       );
     }
+    const strategy =
+      deployment.kind === 'restart' ? undefined : model?.strategy;
+    const delegated = leadElsewhere(connection, model?.strategy, deployment);
     return {
       ok: true,
       request: {
@@ -95,10 +125,8 @@ export async function prepareStart(options: {
         attempt: 1,
         kind: deployment.kind,
         candidate: candidateRole({ plan, record: row.record, deployment }),
-        strategy:
-          deployment.kind === 'restart' || !model
-            ? RESTART_STRATEGY
-            : model.strategy,
+        strategy: strategy ?? RESTART_STRATEGY,
+        ...(delegated && { delegated }),
         progressDeadlineMs:
           model?.progressDeadlineMs ?? DEFAULT_PROGRESS_DEADLINE_MS,
       },

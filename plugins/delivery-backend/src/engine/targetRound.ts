@@ -182,7 +182,12 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
 
   const { turn, start, wakeAtMs: waitingWakeAtMs } = await takeTurn(round);
   const [world, measured] = await Promise.all([
-    context.observer.observe(target, connection, keeper.signal),
+    context.observer.observe(
+      target,
+      connection,
+      { delegated: changes.row.record.desired.delegated !== undefined },
+      keeper.signal,
+    ),
     takeMeasurements(round),
   ]);
   const nowMs = context.clock.now();

@@ -79,6 +79,7 @@ async function stillHealthy(
   const { workloads } = await context.observer.observe(
     target,
     connection,
+    { delegated: false },
     signal,
   );
   if (!isKnown(workloads)) {

@@ -11,7 +11,7 @@ const FIRST_LOOK_MS = 200;
 const REST_CAP_MS = 30_000;
 /** The part of the world that has to change before we can go on. */
 export function worldSignature(record: TargetRecord, world: World): string {
-  const { workloads, traffic } = world;
+  const { workloads, traffic, delegated } = world;
   return JSON.stringify([
     record.desired.revision,
     record.rollout?.stepIndex,
@@ -26,6 +26,7 @@ export function worldSignature(record: TargetRecord, world: World): string {
         ]
       : 'unknown',
     isKnown(traffic) ? [traffic.reflects, traffic.known.accepted] : 'unknown',
+    delegated && isKnown(delegated) ? delegated.known.phase : 'unknown',
   ]);
 }
 

@@ -15,6 +15,7 @@ import {
   note,
   wakeAt,
 } from './draft';
+import { delegatedKey } from './delegated';
 import { finish } from './finish';
 import { goingBackIsLate, stableUnavailable } from './reasons';
 
@@ -63,10 +64,11 @@ export function startAbort(
     sinceMs: draft.nowMs,
     deadlineMs: draft.nowMs + rollout.progressDeadlineWindowMs,
   };
-  const { replicas = 0, stableReplicas } = rollout.goal ?? {};
+  const { replicas = 0, stableReplicas, delegated } = rollout.goal ?? {};
   rollout.goal = {
     replicas,
     percent: 0,
+    ...(delegated && draft.record.stable ? { delegated: 'running' } : {}),
     ...(stableReplicas === undefined ? {} : { stableAtMost: stableReplicas }),
   };
   note(draft, 'rollback-started', `Going back: ${reason.message}`, {
@@ -88,6 +90,9 @@ export function advanceAbort(draft: Draft, rollout: RolloutState): boolean {
   }
   const { generation } = candidate;
   const { view } = draft;
+  if (goal.delegated) {
+    return advanceDelegated(draft, rollout);
+  }
   if (view && isReflected(draft)) {
     const cleared =
       desiredShare(draft, generation) === 0 && view.accepted(generation) === 0;
@@ -106,6 +111,29 @@ export function advanceAbort(draft: Draft, rollout: RolloutState): boolean {
       finish(draft, rollout, abort.outcome, abort.reason);
       return true;
     }
+  }
+  return checkAbortDeadline(draft, rollout);
+}
+
+/** The controller that leads brings the Plan before in place again. */
+function advanceDelegated(draft: Draft, rollout: RolloutState): boolean {
+  const { abort } = rollout;
+  const { view } = draft;
+  const { stable } = draft.record;
+  const isBack =
+    view?.delegated?.key === delegatedKey(rollout) &&
+    view.delegated.phase === 'succeeded';
+  if (
+    abort &&
+    view &&
+    stable &&
+    isReflected(draft) &&
+    isBack &&
+    view.ready(stable.generation) >= stable.replicas
+  ) {
+    note(draft, 'traffic-returned', 'Stable is in place again');
+    finish(draft, rollout, abort.outcome, abort.reason);
+    return true;
   }
   return checkAbortDeadline(draft, rollout);
 }
@@ -172,7 +200,9 @@ export function leaveToDrain(draft: Draft, rollout: RolloutState): void {
   if (!abort) {
     return;
   }
-  draft.record.draining.push({ ...candidate, removeAtMs: draft.nowMs });
+  if (rollout.goal?.delegated === undefined) {
+    draft.record.draining.push({ ...candidate, removeAtMs: draft.nowMs });
+  }
   finish(draft, rollout, abort.outcome, {
     ...abort.reason,
     message: `${abort.reason.message} (${

@@ -1,4 +1,5 @@
 import {
+  GenerationRole,
   Reason,
   RolloutState,
   StepModel,
@@ -22,14 +23,12 @@ export function begin(draft: Draft, request: RolloutRequest): void {
   const { record, nowMs } = draft;
   const superseded = supersede(draft, request);
   const { stable } = record;
-  const { candidate, strategy, kind } = request;
-  const same = stable?.generation === candidate.generation;
-  const drained = record.draining.find(
-    role => role.generation === candidate.generation,
-  );
-  const proven = record.promoted.some(
-    p => p.generation === candidate.generation,
-  );
+  const { strategy, kind } = request;
+  const { generation } = request.candidate;
+  const same = stable?.generation === generation;
+  const drained = record.draining.find(role => role.generation === generation);
+  const candidate = place(draft, request, same ? stable : drained);
+  const proven = record.promoted.some(p => p.generation === generation);
   record.draining = record.draining.filter(role => role !== drained);
 
   const program = same
@@ -37,7 +36,7 @@ export function begin(draft: Draft, request: RolloutRequest): void {
         steps: [{ type: 'promote', scaleDownDelayMs: 0 }] as StepModel[],
         background: undefined,
       }
-    : lower(strategy, stable !== undefined);
+    : lower(candidate.inPlace ? request : { strategy }, stable);
   const shortcut = shortcutOf(draft, request, drained !== undefined && proven);
   const rollout: RolloutState = {
     deploymentId: request.deploymentId,
@@ -54,9 +53,14 @@ export function begin(draft: Draft, request: RolloutRequest): void {
     stepIndex: 0,
     goal: {
       // Instances of it that run already go on running.
-      replicas: same ? 0 : desiredReplicas(draft, candidate.generation),
+      replicas: same ? 0 : desiredReplicas(draft, generation),
       percent: 0,
       ...stableAtMost(superseded),
+      // The controller goes over to this one at once; another copy's traffic
+      // would have to be seen elsewhere first.
+      ...(superseded?.goal?.delegated && isDelegated(program.steps)
+        ? { delegated: 'running', replicas: candidate.replicas }
+        : {}),
     },
     startedAtMs: nowMs,
     progressDeadlineWindowMs: request.progressDeadlineMs,
@@ -73,6 +77,24 @@ export function begin(draft: Draft, request: RolloutRequest): void {
   if (shortcut && stable && !same) {
     note(draft, 'steps-skipped', shortcut.message, { reason: shortcut });
   }
+}
+
+/**
+ * What another controller leads runs in place, as long as that is free: what
+ * drains there is a way back. What runs already stays where it is.
+ */
+function place(
+  { record }: Draft,
+  { candidate, delegated }: RolloutRequest,
+  running: GenerationRole | undefined,
+): GenerationRole {
+  const isFree = !record.draining.some(role => role.inPlace);
+  const inPlace = running ? running.inPlace : delegated && isFree;
+  return inPlace ? { ...candidate, inPlace: true } : candidate;
+}
+
+function isDelegated(steps: StepModel[]): boolean {
+  return steps.some(({ type }) => type === 'delegate');
 }
 
 /** How far the superseded rollout has taken stable down. */
@@ -107,6 +129,8 @@ function supersede(
   const runs = desiredReplicas(draft, generation) > 0;
   if (
     runs &&
+    // What is in place is replaced by what comes next; it is no copy to drain.
+    active.goal?.delegated === undefined &&
     generation !== record.stable?.generation &&
     !record.draining.some(role => role.generation === generation)
   ) {
@@ -144,6 +168,9 @@ function shortcutOf(
   };
 }
 
+/** Steps that bring the candidate to everything by themselves. */
+const REPLACING: Array<StepModel['type']> = ['promote', 'roll', 'delegate'];
+
 /**
  * Leaves the last scale and weight before the promotion, which bring the
  * candidate to everything; with a rolling strategy, the roll.
@@ -163,7 +190,7 @@ export function skipToEverything(
     lastOf('scale'),
     lastOf('weight'),
     ...steps
-      .filter(({ step }) => step.type === 'promote' || step.type === 'roll')
+      .filter(({ step }) => REPLACING.includes(step.type))
       .map(({ index }) => index),
   ]);
   for (const state of steps.slice(fromIndex)) {

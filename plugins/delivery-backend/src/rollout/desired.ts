@@ -1,10 +1,12 @@
 import {
   Desired,
+  GenerationRole,
   RolloutState,
   Track,
 } from '@slipway/backstage-plugin-delivery-common';
 import { formatPercent } from './amounts';
 import { allocateShares } from './capacity';
+import { delegatedWish, sharesInPlace } from './delegated';
 import {
   activeRollout,
   currentStep,
@@ -28,15 +30,19 @@ export function arrangeDesired(draft: Draft): void {
     return;
   }
   const generations = wishes(draft);
-  const shares = allocateShares(
-    draft,
-    view,
-    new Map(generations.map(g => [g.generation, g.replicas])),
-  );
+  const delegated = delegatedWish(draft);
+  const shares = delegated
+    ? sharesInPlace(draft)
+    : allocateShares(
+        draft,
+        view,
+        new Map(generations.map(g => [g.generation, g.replicas])),
+      );
   const sharedPlanId = sharedPlan(draft);
   const next = {
     generations,
     shares,
+    ...(delegated ? { delegated } : {}),
     ...(sharedPlanId === undefined ? {} : { sharedPlanId }),
   };
   const { revision, ...last } = record.desired;
@@ -69,7 +75,7 @@ function wishes(draft: Draft): GenerationWish[] {
   const { stable, draining } = draft.record;
   const rollout = activeRollout(draft);
   const result: GenerationWish[] = [];
-  if (stable) {
+  if (stable && rollout?.goal?.delegated !== 'replaced') {
     const batchwise =
       rollout?.phase === 'stepping' ? rollout.goal?.stableReplicas : undefined;
     result.push({
@@ -77,6 +83,7 @@ function wishes(draft: Draft): GenerationWish[] {
       planId: stable.planId,
       track: 'stable',
       replicas: batchwise ?? stable.replicas,
+      ...inPlace(stable),
     });
   }
   const replicas = rollout?.goal?.replicas ?? 0;
@@ -86,6 +93,7 @@ function wishes(draft: Draft): GenerationWish[] {
       planId: rollout.candidate.planId,
       track: candidateTrack(rollout),
       replicas,
+      ...inPlace(rollout.candidate),
     });
   }
   for (const role of draining) {
@@ -94,9 +102,14 @@ function wishes(draft: Draft): GenerationWish[] {
       planId: role.planId,
       track: 'draining',
       replicas: desiredReplicas(draft, role.generation),
+      ...inPlace(role),
     });
   }
   return result;
+}
+
+function inPlace(role: GenerationRole): { inPlace?: true } {
+  return role.inPlace ? { inPlace: true } : {};
 }
 
 function candidateTrack(rollout: RolloutState): Track {

@@ -157,6 +157,8 @@ export function describeStep(state: StepState): string {
       return `${place}: analyse the candidate`;
     case 'roll':
       return `${place}: replace stable batch by batch`;
+    case 'delegate':
+      return `${place}: ${step.leader} replaces stable in place`;
     default:
       return `${place}: promote the candidate`;
   }
@@ -192,6 +194,8 @@ function withRunner<R>(
       return use<'analysis'>(STEP_RUNNERS.analysis, { ...context, step });
     case 'roll':
       return use<'roll'>(STEP_RUNNERS.roll, { ...context, step });
+    case 'delegate':
+      return use<'delegate'>(STEP_RUNNERS.delegate, { ...context, step });
     default:
       return use<'promote'>(STEP_RUNNERS.promote, { ...context, step });
   }

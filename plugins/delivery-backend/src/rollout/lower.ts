@@ -2,9 +2,10 @@ import {
   AnalysisModel,
   BlueGreenModel,
   CanaryModel,
+  GenerationRole,
   StepModel,
-  StrategyModel,
 } from '@slipway/backstage-plugin-delivery-common';
+import { RolloutRequest } from './types';
 
 /** What the one interpreter runs. */
 export interface Program {
@@ -26,14 +27,29 @@ const EVERYTHING: StepModel[] = [
  * Without a stable generation there is nothing to compare with and nobody to
  * protect: the first deployment goes straight to everything.
  */
-export function lower(strategy: StrategyModel, hasStable: boolean): Program {
-  if (!hasStable) {
+export function lower(
+  { strategy, delegated }: Pick<RolloutRequest, 'strategy' | 'delegated'>,
+  stable: GenerationRole | undefined,
+): Program {
+  if (!stable) {
     return {
       steps: [
         { type: 'scale', replicas: { percent: 100 } },
         { type: 'promote', scaleDownDelayMs: 0 },
       ],
     };
+  }
+  if (delegated) {
+    // A copy of its own cannot be rolled over: what is in place comes up
+    // beside it and takes over.
+    return stable.inPlace
+      ? {
+          steps: [
+            { type: 'delegate', ...delegated },
+            { type: 'promote', scaleDownDelayMs: 0 },
+          ],
+        }
+      : { steps: [...EVERYTHING, { type: 'promote', scaleDownDelayMs: 0 }] };
   }
   switch (strategy.type) {
     case 'rolling':

@@ -23,6 +23,8 @@ type Happening =
       strategy: number;
       kind: 0 | 1;
       replicas: number;
+      /** A rolling strategy is led by the environment's controller. */
+      led?: boolean;
     }
   | { type: 'verb'; verb: DeploymentVerb }
   | { type: 'crash'; name: number; count: number }
@@ -32,6 +34,7 @@ type Happening =
   | { type: 'judges-say'; verdict: VerdictKind | undefined }
   | { type: 'behave'; name: number; how: number }
   | { type: 'rewrite'; name: number }
+  | { type: 'by-hand'; name: number }
   | { type: 'shell'; away: boolean };
 
 const STRATEGIES: StrategyModel[] = [
@@ -100,7 +103,12 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
       strategy: fc.nat({ max: STRATEGIES.length - 1 }),
       kind: fc.constantFrom(0 as const, 1 as const),
       replicas: fc.integer({ min: 1, max: 5 }),
+      led: fc.boolean(),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant('by-hand' as const), name }),
   },
   {
     weight: 3,
@@ -225,6 +233,9 @@ class Life {
         sim.start(`v${what.name}`, STRATEGIES[what.strategy], {
           deploymentId: `deployment-${this.deployments}`,
           kind: what.kind === 1 ? 'rollback' : 'deploy',
+          ...(what.led && STRATEGIES[what.strategy].type === 'rolling'
+            ? { delegated: { leader: 'The controller', program: {} } }
+            : {}),
           role: {
             deploymentId: `deployment-${this.deployments}`,
             // The same Plan asks for the same number.
@@ -255,6 +266,9 @@ class Life {
         break;
       case 'behave':
         sim.world.behave(`v${what.name}`, BEHAVIOURS[what.how]);
+        break;
+      case 'by-hand':
+        sim.world.rollByHand(`v${what.name}`, sim.nowMs);
         break;
       case 'rewrite':
         sim.world.rewriteShares([

@@ -1,4 +1,5 @@
 import {
+  DelegatedState,
   GenerationState,
   HealthCause,
   Reason,
@@ -135,6 +136,37 @@ export function rollStuck(windowMs: number): Reason {
       windowMs,
     )}`,
     action: 'Check the old instances, then retry the step, or abort',
+  };
+}
+
+/** The controller that leads says that it did not work out. */
+export function controllerGaveUp(
+  leader: string,
+  delegated: DelegatedState,
+  state: GenerationState | undefined,
+): Reason {
+  return withCause(
+    {
+      code:
+        delegated.phase === 'rolled-back'
+          ? 'controller-rolled-back'
+          : 'controller-gave-up',
+      message: `${leader}: ${delegated.message}`,
+    },
+    causeOf(state) ?? delegated.cause,
+  );
+}
+
+/** Somebody else has changed what is in place. */
+export function controllerTakenOver(
+  leader: string,
+  delegated: DelegatedState,
+): Reason {
+  return {
+    code: 'foreign-rollout',
+    message: `Somebody else has asked ${leader} for something else: ${delegated.message}`,
+    action:
+      'Retry to bring this release in place again, or abort to bring the one before',
   };
 }
 

@@ -18,6 +18,8 @@ export interface RolloutRequest {
   kind: RolloutState['kind'];
   candidate: GenerationRole;
   strategy: StrategyModel;
+  /** The strategy is one that another controller leads. */
+  delegated?: { leader: string; program: Record<string, unknown> };
   progressDeadlineMs: number;
 }
 

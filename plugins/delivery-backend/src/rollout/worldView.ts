@@ -1,4 +1,5 @@
 import {
+  DelegatedState,
   GenerationState,
   isKnown,
   World,
@@ -15,18 +16,23 @@ export interface WorldView {
   accepted(generation: string): number;
   /** Generations that the router gives anything. */
   served(): string[];
+  /** What the controller that leads tells; absent when nobody asked it. */
+  delegated?: DelegatedState;
 }
 
 /** Why a world cannot be judged, or the view of it. */
 export function viewWorld(
   world: World,
 ): { view: WorldView } | { unknown: string } {
-  const { workloads, traffic } = world;
+  const { workloads, traffic, delegated } = world;
   if (!isKnown(workloads)) {
     return { unknown: `the instances: ${workloads.unknown}` };
   }
   if (!isKnown(traffic)) {
     return { unknown: `the traffic: ${traffic.unknown}` };
+  }
+  if (delegated && !isKnown(delegated)) {
+    return { unknown: `the rollout in place: ${delegated.unknown}` };
   }
   const states = new Map(
     workloads.known.generations.map(state => [state.generation, state]),
@@ -45,6 +51,7 @@ export function viewWorld(
         [...shares.entries()]
           .filter(([, percent]) => percent > 0)
           .map(([generation]) => generation),
+      ...(delegated ? { delegated: delegated.known } : {}),
     },
   };
 }

@@ -17,6 +17,11 @@ export interface GenerationRole {
   digests: Record<string, Digest>;
   /** How many instances the Plan asks for when it serves everything. */
   replicas: number;
+  /**
+   * It runs in the one place that the environment's own controller rolls, and
+   * not in a copy of its own: what comes there next replaces it.
+   */
+  inPlace?: true;
 }
 
 /** @public */
@@ -44,10 +49,30 @@ export interface Desired {
     planId: string;
     track: Track;
     replicas: number;
+    inPlace?: true;
   }>;
   shares: TrafficShare[];
+  /**
+   * The environment's controller leads: it replaces what runs in place by this
+   * generation. Neither instances nor shares of what is in place are ours then.
+   */
+  delegated?: DelegatedWish;
   /** The Plan whose shared objects (Service, HPA...) are in force. */
   sharedPlanId?: string;
+}
+
+/**
+ * What another controller is asked to bring in place. @public
+ */
+export interface DelegatedWish {
+  /** Names this one run; found again by it after a crash. */
+  key: string;
+  generation: string;
+  planId: string;
+  /** As the adapter lowered the strategy. */
+  program: Record<string, unknown>;
+  /** A person holds it where it is. */
+  paused?: true;
 }
 
 /**
@@ -64,6 +89,8 @@ export type StepModel =
   | { type: 'analysis'; analysis: AnalysisModel }
   /** Replace stable by the candidate, batch by batch. */
   | { type: 'roll'; maxSurge: Amount; maxUnavailable: Amount }
+  /** Another controller replaces stable by the candidate, in place; we watch and judge. */
+  | { type: 'delegate'; leader: string; program: Record<string, unknown> }
   /** The candidate becomes stable; what served before drains. */
   | { type: 'promote'; scaleDownDelayMs: number };
 
@@ -157,6 +184,13 @@ export interface RolloutState {
     percent: number;
     stableReplicas?: number;
     stableAtMost?: number;
+    /**
+     * `running`: another controller replaces what is in place. `replaced`: it
+     * has, and stable runs nowhere any more.
+     */
+    delegated?: 'running' | 'replaced';
+    /** How often a person had the controller asked once more. */
+    delegatedAgain?: number;
   };
   /** Index in `steps` from which the background analysis runs. */
   backgroundFromIndex?: number;

@@ -62,10 +62,31 @@ export interface TrafficState {
   address?: string;
 }
 
+/** How a rollout goes that another controller leads. @public */
+export interface DelegatedState {
+  /** Of the run that was asked for last, as the world tells it. */
+  key: string;
+  phase:
+    | 'running'
+    | 'paused'
+    /** All of it is in place and serves, and nothing else does. */
+    | 'succeeded'
+    /** The controller gave up, or its deadline passed. */
+    | 'failed'
+    /** The controller went back by itself. */
+    | 'rolled-back'
+    /** Somebody else has asked it for something else since. */
+    | 'foreign';
+  message: string;
+  cause?: HealthCause;
+}
+
 /** @public */
 export interface World {
   workloads: Observed<WorkloadsState>;
   traffic: Observed<TrafficState>;
+  /** While another controller leads. */
+  delegated?: Observed<DelegatedState>;
 }
 
 /** @public */

@@ -1,4 +1,5 @@
 import {
+  DelegatedState,
   GenerationRole,
   InstanceState,
   LogChunk,
@@ -21,6 +22,12 @@ import {
 export interface Fence {
   epoch: number;
   revision: number;
+  /**
+   * A person said that what others have changed is to be ours again (the verb
+   * _take over_). Without it an adapter refuses with `ConflictError` where the
+   * world tells who else owns what it would write.
+   */
+  takeOver?: true;
 }
 
 /** Thrown by an adapter when the world has seen a newer epoch. @public */
@@ -40,6 +47,8 @@ export interface PlanObject {
   id: string;
   mediaType: string;
   bytes: Buffer;
+  /** File and line in the sources, where the renderer knows them; no part of the Plan's hash. */
+  origin?: string;
 }
 
 /** A Release rendered for one Target: immutable, hashed. @public */
@@ -95,6 +104,12 @@ export interface Workloads {
       plan: Plan;
       track: string;
       replicas: number;
+      /**
+       * Not in a copy of its own, but where the environment's own controller
+       * rolls: what is in place is replaced by this Plan. With 0 replicas and
+       * another generation in place: nothing is done.
+       */
+      inPlace?: true;
     },
     signal: AbortSignal,
   ): Promise<void>;
@@ -148,47 +163,46 @@ export interface PlanObjects {
   ): Promise<void>;
 }
 
-/** Another controller leads the rollout. @public */
+/**
+ * Another controller leads the rollout, in the one place that it rolls:
+ * Kubernetes a Deployment, ECS a service. We ask, watch, judge, and go back by
+ * asking for the Plan before. It fences as `Workloads` of the same connection
+ * does, and what it runs is seen by `Workloads.observe`.
+ *
+ * @public
+ */
 export interface DelegatedRollout {
-  /** A program with gate points, or what it cannot express. */
-  lower(strategy: StrategyModel): { program: unknown } | { cannot: string[] };
+  /** Who leads, for people: "Kubernetes". */
+  readonly leader: string;
+  /** A program for `start`, or what of the strategy it cannot express. */
+  lower(
+    strategy: StrategyModel,
+  ): { program: Record<string, unknown> } | { cannot: string[] };
+  /**
+   * Brings the Plan in place, under the key. Again with the same key: changes
+   * nothing but `paused`. With another key: whatever goes on is replaced by
+   * this.
+   */
   start(
     target: TargetRef,
-    plan: Plan,
-    program: unknown,
-    key: string,
+    fence: Fence,
+    run: {
+      key: string;
+      generation: string;
+      plan: Plan;
+      replicas: number;
+      program: Record<string, unknown>;
+      paused: boolean;
+      /** The controller's own deadline for progress. */
+      progressDeadlineMs: number;
+    },
     signal: AbortSignal,
   ): Promise<void>;
-  find(
-    target: TargetRef,
-    key: string,
-    signal: AbortSignal,
-  ): Promise<{ id: string } | undefined>;
+  /** How the run goes; `undefined` inside of `known`: nothing was started here. */
   observe(
     target: TargetRef,
-    id: string,
     signal: AbortSignal,
-  ): Promise<Observed<DelegatedState>>;
-  resume(
-    target: TargetRef,
-    id: string,
-    gate: string,
-    signal: AbortSignal,
-  ): Promise<void>;
-  abort(target: TargetRef, id: string, signal: AbortSignal): Promise<void>;
-}
-
-/** @public */
-export interface DelegatedState {
-  phase:
-    | 'running'
-    | 'at-gate'
-    | 'succeeded'
-    | 'rolled-back'
-    | 'failed'
-    | 'foreign';
-  gate?: string;
-  message: string;
+  ): Promise<Observed<DelegatedState | undefined>>;
 }
 
 /** Watches instances. One watch, whatever number of people look. @public */
@@ -247,6 +261,11 @@ export interface LogProvider {
     request: {
       target: TargetRef;
       instance?: string;
+      /**
+       * Only the lines of this generation. An adapter that cannot tell may
+       * answer more; every line names its generation or its instance.
+       */
+      generation?: string;
       after?: string;
       limit: number;
       waitMs: number;
@@ -270,6 +289,8 @@ export interface Connection {
   workloads: Workloads;
   traffic: TrafficRouter;
   objects?: PlanObjects;
+  /** Strategies that another controller leads here. */
+  delegated?: DelegatedRollout;
   live: LiveSource;
   operations?: Operations;
   metrics: MetricProvider[];

@@ -132,7 +132,7 @@ export function skipOne(
     return refuse(GOING_BACK);
   }
   const step = currentStep(rollout);
-  if (!step || step.step.type === 'promote' || step.step.type === 'roll') {
+  if (!step || ['promote', 'roll', 'delegate'].includes(step.step.type)) {
     return refuse(
       'The current step brings the candidate to everything and cannot be skipped; abort instead',
     );

@@ -33,6 +33,9 @@ export function retry(draft: Draft, rollout: RolloutState): Answer {
   delete rollout.error;
   delete rollout.progressMark;
   armProgress(draft, rollout);
+  if (rollout.goal?.delegated === 'running') {
+    rollout.goal.delegatedAgain = (rollout.goal.delegatedAgain ?? 0) + 1;
+  }
   measureAgain(draft, rollout);
   return accept('Tried again');
 }

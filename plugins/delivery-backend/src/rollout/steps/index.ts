@@ -1,5 +1,6 @@
 import { StepModel } from '@slipway/backstage-plugin-delivery-common';
 import { analysis } from './analysis';
+import { delegate } from './delegate';
 import { pause } from './pause';
 import { promote } from './promote';
 import { roll } from './roll';
@@ -9,7 +10,7 @@ import { weight } from './weight';
 
 export type { StepContext, StepRunner } from './step';
 
-/** One interpreter, six primitives. */
+/** One interpreter, seven primitives. */
 export const STEP_RUNNERS: {
   [T in StepModel['type']]: StepRunner<T>;
-} = { scale, weight, pause, analysis, roll, promote };
+} = { scale, weight, pause, analysis, roll, delegate, promote };

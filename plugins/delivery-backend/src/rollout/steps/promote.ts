@@ -61,7 +61,7 @@ function changeRoles(
   const { record, nowMs } = draft;
   const { stable, rollout } = record;
   const same = rollout && isSameAsStable(draft, rollout);
-  if (stable && !same) {
+  if (stable && !same && rollout?.goal?.delegated !== 'replaced') {
     record.draining.push({ ...stable, removeAtMs: nowMs + scaleDownDelayMs });
   }
   record.stable = candidate;

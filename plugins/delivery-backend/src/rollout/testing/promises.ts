@@ -38,6 +38,8 @@ const ROLLBACK_CODES = [
   'progress-deadline-exceeded',
   'crash-loop',
   'digest-mismatch',
+  'controller-gave-up',
+  'controller-rolled-back',
 ];
 
 /**
@@ -62,6 +64,18 @@ function checkTraffic({ before, world, output }: Decision): void {
     desired,
   );
   if (!isKnown(world.workloads) || !isKnown(world.traffic)) {
+    return;
+  }
+  if (desired.delegated) {
+    // Who of what is in place serves is the controller's business; nothing
+    // else may get anything.
+    must(
+      desired.shares.every(
+        ({ generation }) => generation === stable?.generation,
+      ),
+      'While another controller leads, all traffic stays with what is in place',
+      desired,
+    );
     return;
   }
   const ready = new Map(
@@ -112,6 +126,21 @@ function checkScaleDown({ before, world, output, nowMs }: Decision): void {
     if (desired.generations.some(g => g.generation === generation)) {
       continue;
     }
+    const { delegated } = before.desired;
+    if (was.inPlace && before.rollout?.goal?.delegated) {
+      // What is in place is replaced there, and is no copy that is removed.
+      must(
+        delegated === undefined ||
+          generation !== before.stable?.generation ||
+          (world.delegated !== undefined &&
+            isKnown(world.delegated) &&
+            world.delegated.known.phase === 'succeeded' &&
+            world.delegated.known.key === delegated.key),
+        'Stable in place is given up when it is seen to be replaced',
+        { generation, world, before: before.desired },
+      );
+      continue;
+    }
     must(
       isKnown(world.traffic) &&
         isKnown(world.workloads) &&
@@ -136,7 +165,13 @@ function checkScaleDown({ before, world, output, nowMs }: Decision): void {
   const { stable } = record;
   const rolling =
     rollout?.phase === 'stepping' && rollout.goal?.stableReplicas !== undefined;
-  if (stable && desired.revision !== before.desired.revision && !rolling) {
+  const replaced = rollout?.goal?.delegated === 'replaced';
+  if (
+    stable &&
+    desired.revision !== before.desired.revision &&
+    !rolling &&
+    !replaced
+  ) {
     must(
       replicasIn(desired, stable.generation) === stable.replicas,
       'Stable is whole unless it is being replaced batch by batch',

@@ -4,6 +4,7 @@ import {
   TrafficShare,
   World,
 } from '@slipway/backstage-plugin-delivery-common';
+import { ControllerInPlace } from './controllerInPlace';
 
 /** What can be wrong with a generation. */
 export interface GenerationBehaviour {
@@ -56,6 +57,7 @@ export class SimulatedWorld {
     string,
     { planId: string; wanted: number; instances: Instance[] }
   >();
+  private readonly slot = new ControllerInPlace();
   private shares: TrafficShare[] = [];
   private workloadWrites: Pending[] = [];
   private trafficWrites: Pending[] = [];
@@ -195,6 +197,15 @@ export class SimulatedWorld {
             observedAtMs: nowMs,
             reflects: this.trafficRevision,
           },
+      ...(this.slot.key !== undefined && !this.unknownWorkloads
+        ? {
+            delegated: {
+              known: this.slot.tell(),
+              observedAtMs: nowMs,
+              reflects: this.workloadRevision,
+            },
+          }
+        : {}),
     });
   }
 
@@ -231,7 +242,15 @@ export class SimulatedWorld {
 
   private settle(nowMs: number): void {
     const isDue = (write: Pending) => write.atMs <= nowMs;
-    for (const { desired, atMs } of this.trafficWrites.filter(isDue)) {
+    // A clock that was set back must not let an older write come last.
+    const inOrder = (a: Pending, b: Pending) =>
+      a.desired.revision - b.desired.revision;
+    for (const { desired, atMs } of this.trafficWrites
+      .filter(isDue)
+      .sort(inOrder)) {
+      if (desired.revision < this.trafficRevision) {
+        continue;
+      }
       if (JSON.stringify(this.shares) !== JSON.stringify(desired.shares)) {
         this.effects.push({ kind: 'shares', shares: desired.shares, atMs });
       }
@@ -239,15 +258,71 @@ export class SimulatedWorld {
       this.trafficRevision = desired.revision;
     }
     this.trafficWrites = this.trafficWrites.filter(w => !isDue(w));
-    for (const { desired, atMs } of this.workloadWrites.filter(isDue)) {
+    for (const { desired, atMs } of this.workloadWrites
+      .filter(isDue)
+      .sort(inOrder)) {
+      if (desired.revision < this.workloadRevision) {
+        continue;
+      }
       this.take(desired, atMs);
       this.workloadRevision = desired.revision;
     }
     this.workloadWrites = this.workloadWrites.filter(w => !isDue(w));
+    this.rollInPlace(nowMs);
+  }
+
+  /** Kubernetes, roughly: the new comes up beside the old, which goes as it gets ready. */
+  private rollInPlace(nowMs: number): void {
+    const { wanted } = this.slot;
+    if (!wanted) {
+      return;
+    }
+    const ready = this.readyOf(wanted.generation, nowMs);
+    const left = Math.max(0, wanted.replicas - ready);
+    const { current, others } = this.slot.roll({ ready, left, nowMs });
+    if (current !== undefined) {
+      this.scale(wanted.generation, wanted.planId, current, nowMs);
+    }
+    for (const generation of others) {
+      const entry = this.generations.get(generation);
+      if (entry) {
+        this.scale(
+          generation,
+          entry.planId,
+          Math.min(entry.wanted, left),
+          nowMs,
+        );
+      }
+      if (left === 0) {
+        this.generations.delete(generation);
+        this.slot.forget(generation);
+      }
+    }
+  }
+
+  private readyOf(generation: string, nowMs: number): number {
+    return (this.generations.get(generation)?.instances ?? []).filter(i =>
+      this.isReady(generation, i, nowMs),
+    ).length;
+  }
+
+  /** Somebody else asks the controller for the Plan of another generation. */
+  rollByHand(generation: string, nowMs: number): void {
+    this.settle(nowMs);
+    this.slot.takeOver(generation, nowMs);
   }
 
   private take(desired: Desired, atMs: number): void {
+    if (desired.delegated) {
+      this.slot.start(desired, atMs);
+    }
     for (const wish of desired.generations) {
+      if (wish.inPlace) {
+        if (!desired.delegated) {
+          this.slot.set(wish, atMs);
+        }
+        continue;
+      }
       this.scale(wish.generation, wish.planId, wish.replicas, atMs);
     }
     for (const generation of [...this.generations.keys()]) {
@@ -255,6 +330,14 @@ export class SimulatedWorld {
       const serves = this.shares.some(
         s => s.generation === generation && s.percent > 0,
       );
+      if (!wanted && this.slot.holds(generation)) {
+        if (!desired.delegated && !serves && this.slot.isAlone(generation)) {
+          this.slot.clear();
+          this.generations.delete(generation);
+          this.effects.push({ kind: 'remove', generation, atMs });
+        }
+        continue;
+      }
       if (!wanted && !serves) {
         this.generations.delete(generation);
         this.effects.push({ kind: 'remove', generation, atMs });
