@@ -159,6 +159,8 @@ export function describeStep(t: DeliveryT, step: StepModel): string {
       });
     case 'roll':
       return t('steps.roll');
+    case 'delegate':
+      return t('steps.delegate', { leader: step.leader });
     default:
       return t('steps.promote');
   }

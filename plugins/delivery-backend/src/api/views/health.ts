@@ -37,9 +37,9 @@ export function targetHealth(
 /** A rolling update takes stable's instances away on purpose. */
 function isReplacing(record: TargetRecord): boolean {
   const { rollout } = record;
+  const type = rollout?.steps[rollout.stepIndex]?.step.type;
   return (
-    rollout?.phase === 'stepping' &&
-    rollout.steps[rollout.stepIndex]?.step.type === 'roll'
+    rollout?.phase === 'stepping' && (type === 'roll' || type === 'delegate')
   );
 }
 

@@ -150,5 +150,6 @@ export const steps = {
   pause: 'Wait for a person',
   analysis: 'Measure for {{duration}}',
   roll: 'Replace batch by batch',
+  delegate: '{{leader}} leads: replaces in place',
   promote: 'Make it stable',
 } as const;
