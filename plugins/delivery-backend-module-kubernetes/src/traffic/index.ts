@@ -4,3 +4,11 @@ export {
   planPart,
   splitTrafficObjects,
 } from './planObjects';
+export {
+  createClusterTraffic,
+  type ClusterTrafficOptions,
+} from './clusterTraffic';
+export { createEnvoyMetrics, type GatewayMetrics } from './gatewayMetrics';
+export { readGatewayMetrics } from './readGatewayMetrics';
+export { routers } from './routers';
+export type { Router } from './router';

@@ -60,6 +60,8 @@ export interface TrafficState {
   measured?: { shares: TrafficShare[]; requests: number; windowMs: number };
   /** Where the service answers, for people. */
   address?: string;
+  /** Why it is not as it should be: not taken yet, changed by hand... */
+  causes?: HealthCause[];
 }
 
 /** How a rollout goes that another controller leads. @public */

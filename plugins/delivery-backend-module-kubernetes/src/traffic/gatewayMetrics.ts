@@ -1,0 +1,191 @@
+import { isError } from '@backstage/errors';
+import {
+  HealthCause,
+  TrafficState,
+} from '@slipway/backstage-plugin-delivery-common';
+import { readLines } from '../client';
+import { LiveTraffic } from './live';
+import { weightsInForce } from './shares';
+import { toShares } from './weights';
+
+/** Counters of requests are compared over this time. */
+const WINDOW_MS = 60_000;
+/** So often a reading is kept. */
+const KEEP_EVERY_MS = 2_000;
+/** Whoever asks more often gets the last reading. */
+const FRESH_MS = 500;
+const ANSWER_LIMIT_MS = 2_000;
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/** Requests answered since Envoy was started, by the name of its cluster. */
+type Reading = Map<string, number>;
+
+/** What the gateways' data plane counts. */
+export interface GatewayMetrics {
+  measure(
+    live: LiveTraffic,
+    signal: AbortSignal,
+  ): Promise<Pick<TrafficState, 'measured' | 'causes'>>;
+}
+
+/**
+ * Statistics of Envoys, in Prometheus' text format, whose clusters are named
+ * `NAMESPACE_SERVICE_PORT` (as Contour does). Readings are shared by all
+ * targets: what is asked of an Envoy does not grow with their number.
+ *
+ * https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats
+ */
+export function createEnvoyMetrics(options: {
+  /** One for each Envoy; see `readGatewayMetrics`. */
+  urls: URL[];
+  clock?: () => number;
+}): GatewayMetrics {
+  const { urls, clock = Date.now } = options;
+  const kept: Array<{ atMs: number; reading: Reading }> = [];
+  let latest: { atMs: number; reading: Promise<Reading> } | undefined;
+  let failing: { sinceMs: number; message: string } | undefined;
+
+  async function readAll(): Promise<Reading> {
+    const sum: Reading = new Map();
+    for (const reading of await Promise.all(urls.map(readEnvoy))) {
+      for (const [name, count] of reading) {
+        sum.set(name, (sum.get(name) ?? 0) + count);
+      }
+    }
+    return sum;
+  }
+
+  async function current(): Promise<{ atMs: number; reading: Reading }> {
+    const nowMs = clock();
+    if (!latest || nowMs - latest.atMs >= FRESH_MS) {
+      latest = { atMs: nowMs, reading: readAll() };
+    }
+    const { atMs } = latest;
+    const reading = await latest.reading;
+    if (!kept.length || atMs - kept[kept.length - 1].atMs >= KEEP_EVERY_MS) {
+      kept.push({ atMs, reading });
+    }
+    while (kept.length > 1 && kept[1].atMs <= atMs - WINDOW_MS) {
+      kept.shift();
+    }
+    return { atMs, reading };
+  }
+
+  return {
+    async measure(live) {
+      if (live.routes.length === 0) {
+        return {};
+      }
+      let now: { atMs: number; reading: Reading };
+      try {
+        now = await current();
+        failing = undefined;
+      } catch (error) {
+        const message = isError(error) ? error.message : String(error);
+        failing = { sinceMs: failing?.sinceMs ?? clock(), message };
+        return { causes: [notMeasured(failing)] };
+      }
+      const [before] = kept;
+      const weights = requestsBetween(live, before.reading, now.reading);
+      const requests = weights.reduce((sum, { weight }) => sum + weight, 0);
+      return requests > 0
+        ? {
+            measured: {
+              shares: toShares(weights),
+              requests,
+              windowMs: now.atMs - before.atMs,
+            },
+          }
+        : {};
+    },
+  };
+}
+
+function notMeasured(failing: {
+  sinceMs: number;
+  message: string;
+}): HealthCause {
+  return {
+    code: 'traffic-not-measured',
+    summary: 'The gateway’s data plane does not tell its requests',
+    evidence: failing.message,
+    action:
+      'Look whether it runs, and at delivery.kubernetes.gatewayMetrics of the configuration',
+    sinceMs: failing.sinceMs,
+  };
+}
+
+/** Requests of each generation between two readings, whatever the port. */
+function requestsBetween(
+  live: LiveTraffic,
+  before: Reading,
+  now: Reading,
+): Array<{ generation: string; weight: number }> {
+  const prefix = `${live.namespace}_`;
+  const names = new Set(
+    live.routes.flatMap(route =>
+      weightsInForce(route, live).map(({ service }) => service),
+    ),
+  );
+  return [...now].flatMap(([cluster, count]) => {
+    const service = cluster.startsWith(prefix)
+      ? cluster.slice(prefix.length).replace(/_\d+$/, '')
+      : '';
+    const generation = live.backends.of(service)?.generation;
+    if (!generation && !names.has(service)) {
+      return [];
+    }
+    const past = before.get(cluster) ?? 0;
+    // A counter that went down belongs to an Envoy that was started again.
+    const weight = count >= past ? count - past : count;
+    return generation ? [{ generation, weight }] : [];
+  });
+}
+
+async function readEnvoy(url: URL): Promise<Reading> {
+  const asked = new URL(url);
+  if (!asked.search) {
+    // Only what is needed: an Envoy has thousands of statistics.
+    asked.search = '?usedonly&filter=upstream_rq_[0-9]xx';
+  }
+  const response = await fetch(asked, {
+    redirect: 'error',
+    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+  });
+  if (!response.ok || !response.body) {
+    throw new Error(`${url.origin} answered ${response.status}`);
+  }
+  return await parseRequests(bounded(response.body, url));
+}
+
+async function* bounded(
+  body: AsyncIterable<Uint8Array>,
+  url: URL,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const part of body) {
+    bytes += part.length;
+    if (bytes > MAX_BYTES) {
+      throw new Error(`${url.origin} answered more than ${MAX_BYTES} bytes`);
+    }
+    yield part;
+  }
+}
+
+const SAMPLE = /^envoy_cluster_upstream_rq_xx\{([^}]*)\}\s+(\d+)/;
+const CLUSTER_NAME = /envoy_cluster_name="([^"]*)"/;
+
+/** Answered requests by Envoy cluster, from the text that its admin port tells. */
+export async function parseRequests(
+  text: AsyncIterable<Uint8Array>,
+): Promise<Reading> {
+  const reading: Reading = new Map();
+  for await (const line of readLines(text)) {
+    const sample = SAMPLE.exec(line);
+    const name = sample && CLUSTER_NAME.exec(sample[1])?.[1];
+    if (sample && name) {
+      reading.set(name, (reading.get(name) ?? 0) + Number(sample[2]));
+    }
+  }
+  return reading;
+}

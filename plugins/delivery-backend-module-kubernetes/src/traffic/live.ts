@@ -1,0 +1,203 @@
+import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
+import { ClusterAccess } from '../clusterAccess';
+import { KubeApiError, KubeClient, KubeObject } from '../client';
+import {
+  GENERATION_LABEL,
+  generationName,
+  ROLE_LABEL,
+  ROUTES_ANNOTATION,
+  SERVICE_ANNOTATION,
+  TARGET_LABEL,
+  targetLabel,
+  TRACK_ANNOTATION,
+} from '../names';
+import { readJson, readShares } from './marks';
+import { Backends, Router } from './router';
+
+/** A route of a target with the router that understands it. */
+export interface LiveRoute {
+  object: KubeObject;
+  router: Router;
+}
+
+/** What there is of a target's traffic in the cluster, read from its API. */
+export interface LiveTraffic {
+  namespace: string;
+  services: KubeObject[];
+  routes: LiveRoute[];
+  /** Deployments of the target's generations. */
+  workloads: KubeObject[];
+  /** `HTTPRoute/checkout`: in force once, and not there any more. */
+  missingRoutes: string[];
+  backends: Backends;
+  /** Ready endpoints of a Service. */
+  ready(service: string): number;
+  /** Ready endpoints of a generation behind the main Service that has fewest. */
+  readyOf(generation: string): number;
+  /** The generation that is stable, as the workloads are marked. */
+  stable?: string;
+  /**
+   * Kubernetes replaces the pods by itself: there is one Deployment, whose
+   * selector takes pods of every generation.
+   */
+  inPlace: boolean;
+}
+
+export async function readLive(
+  cluster: ClusterAccess,
+  routers: Router[],
+  target: TargetRef,
+  signal: AbortSignal,
+): Promise<LiveTraffic> {
+  const { client } = cluster;
+  const namespace = await cluster.namespaceOf(target);
+  const labelSelector = `${TARGET_LABEL}=${targetLabel(target)}`;
+  const list = async (apiVersion: string, kind: string) => {
+    const { items } = await client.list(
+      { apiVersion, kind },
+      { namespace, labelSelector },
+      signal,
+    );
+    return items.filter(({ metadata }) => !metadata.deletionTimestamp);
+  };
+  const [all, workloads, slices, ...found] = await Promise.all([
+    list('v1', 'Service'),
+    list('apps/v1', 'Deployment'),
+    list('discovery.k8s.io/v1', 'EndpointSlice'),
+    ...routers.flatMap(router =>
+      router.kinds.map(async kind =>
+        (
+          await listServed(client, kind, { namespace, labelSelector }, signal)
+        ).map(object => ({ object, router })),
+      ),
+    ),
+  ]);
+  const role = ({ metadata }: KubeObject) => metadata.labels?.[ROLE_LABEL];
+  const services = all.filter(object => role(object) === 'main-service');
+  const copies = all.filter(object => role(object) === 'generation-service');
+  const routes = found.flat();
+  const generations = workloads.filter(
+    object => role(object) === 'workload' && generationOf(object),
+  );
+
+  const endpoints = countReady(slices);
+  const ready = (service: string) => endpoints.get(service) ?? 0;
+  const mains = services.map(({ metadata }) => metadata.name);
+  return {
+    namespace,
+    services,
+    routes,
+    workloads: generations,
+    missingRoutes: missing(services, routes),
+    backends: backendsOf(mains, copies, [
+      ...routes.flatMap(({ object }) => namesIn(object)),
+      ...services.flatMap(namesIn),
+    ]),
+    ready,
+    readyOf: generation =>
+      Math.min(...mains.map(main => ready(generationName(main, generation)))),
+    stable: generations
+      .filter(
+        ({ metadata }) => metadata.annotations?.[TRACK_ANNOTATION] === 'stable',
+      )
+      .map(generationOf)[0],
+    inPlace: generations.length === 1 && generations.every(isInPlace),
+  };
+}
+
+/** A kind that the cluster does not know has no objects there. */
+async function listServed(
+  client: KubeClient,
+  kind: { apiVersion: string; kind: string },
+  options: { namespace: string; labelSelector: string },
+  signal: AbortSignal,
+): Promise<KubeObject[]> {
+  if (!(await client.resource(kind.apiVersion, kind.kind, signal))) {
+    return [];
+  }
+  try {
+    return (await client.list(kind, options, signal)).items;
+  } catch (error) {
+    if (error instanceof KubeApiError && error.status === 404) {
+      return [];
+    }
+    throw error;
+  }
+}
+
+function generationOf({ metadata }: KubeObject): string | undefined {
+  return metadata.labels?.[GENERATION_LABEL];
+}
+
+function isInPlace(deployment: KubeObject): boolean {
+  const { selector } = (deployment.spec ?? {}) as {
+    selector?: { matchLabels?: Record<string, string> };
+  };
+  return selector?.matchLabels?.[GENERATION_LABEL] === undefined;
+}
+
+function countReady(slices: KubeObject[]): Map<string, number> {
+  const pods = new Map<string, Set<string>>();
+  for (const slice of slices) {
+    const service = slice.metadata.labels?.['kubernetes.io/service-name'];
+    const { endpoints } = slice as {
+      endpoints?: Array<{
+        addresses: string[];
+        conditions?: { ready?: boolean };
+      }> | null;
+    };
+    if (service) {
+      const known = pods.get(service) ?? new Set();
+      pods.set(service, known);
+      for (const { addresses, conditions } of endpoints ?? []) {
+        // Absent means ready, says the API.
+        if (conditions?.ready !== false) {
+          addresses.slice(0, 1).forEach(address => known.add(address));
+        }
+      }
+    }
+  }
+  return new Map([...pods].map(([service, known]) => [service, known.size]));
+}
+
+function namesIn(object: KubeObject): string[] {
+  return (readShares(object) ?? []).map(({ generation }) => generation);
+}
+
+function backendsOf(
+  mains: string[],
+  copies: KubeObject[],
+  remembered: string[],
+): Backends {
+  const known = new Map<string, { main: string; generation?: string }>();
+  // What a route names may be gone already.
+  for (const main of mains) {
+    for (const generation of remembered) {
+      known.set(generationName(main, generation), { main, generation });
+    }
+  }
+  for (const copy of copies) {
+    const main = copy.metadata.annotations?.[SERVICE_ANNOTATION];
+    const generation = generationOf(copy);
+    if (main && generation) {
+      known.set(copy.metadata.name, { main, generation });
+    }
+  }
+  for (const main of mains) {
+    known.set(main, { main });
+  }
+  return { of: name => known.get(name), name: generationName };
+}
+
+/** `HTTPRoute/checkout` */
+export function routeId({ kind, metadata }: KubeObject): string {
+  return `${kind}/${metadata.name}`;
+}
+
+function missing(services: KubeObject[], routes: LiveRoute[]): string[] {
+  const there = new Set(routes.map(({ object }) => routeId(object)));
+  const named = services.flatMap(
+    service => (readJson(service, ROUTES_ANNOTATION) ?? []) as string[],
+  );
+  return [...new Set(named)].filter(id => !there.has(id));
+}
