@@ -50,7 +50,7 @@ export const SERVICE_ANNOTATION = `${PREFIX}/service`;
 /** On main Services and routes: JSON of the shares that were last written. */
 export const SHARES_ANNOTATION = `${PREFIX}/shares`;
 
-/** On a generation's Deployment: how many instances were asked for. */
+/** On a generation's Deployment: how many instances were asked for, and how many given: `2/5`. */
 export const REPLICAS_ANNOTATION = `${PREFIX}/replicas`;
 /** On a generation's Deployment: that a scaler of the Plan has its `spec.replicas`. */
 export const SCALED_ANNOTATION = `${PREFIX}/scaled-by`;
@@ -60,6 +60,8 @@ export const IMAGES_ANNOTATION = `${PREFIX}/images`;
 export const ADOPTED_ANNOTATION = `${PREFIX}/adopted`;
 /** On the Deployment in place: the key of the rollout that was asked for last. */
 export const RUN_ANNOTATION = `${PREFIX}/run`;
+/** Of the ConfigMap of a target that holds what its objects cannot tell. */
+export const RECORD_CONFIG_MAP_PREFIX = 'slipway-';
 /** On a ConfigMap that is named by its content: its name in the Plan. */
 export const CONFIG_ANNOTATION = `${PREFIX}/config-name`;
 

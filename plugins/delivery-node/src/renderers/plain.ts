@@ -238,6 +238,7 @@ function renderDocument(
     id,
     mediaType: 'application/json',
     bytes: Buffer.from(JSON.stringify(object)),
+    origin: locateIn(source, []),
   };
 }
 

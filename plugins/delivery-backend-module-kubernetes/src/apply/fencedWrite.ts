@@ -1,0 +1,362 @@
+import { ConflictError } from '@backstage/errors';
+import {
+  stringifyTarget,
+  TargetRef,
+} from '@slipway/backstage-plugin-delivery-common';
+import {
+  Fence,
+  StaleEpochError,
+} from '@slipway/backstage-plugin-delivery-node';
+import {
+  DeleteOptions,
+  isConflict,
+  KubeClient,
+  KubeObject,
+  ObjectRef,
+  refOf,
+} from '../client';
+import {
+  ADOPTED_ANNOTATION,
+  EPOCH_ANNOTATION,
+  FIELD_MANAGER,
+  REVISION_ANNOTATION,
+  TARGET_ANNOTATION,
+  TARGET_LABEL,
+  targetLabel,
+} from '../names';
+import { conflictsOf, describeConflicts, FieldConflict } from './owners';
+
+/*
+ * The one way in which the rooms `apply` and `workloads` write. See
+ * docs/decisions/0008-kubernetes.md, "Fences".
+ */
+
+/** Status is written all the time, and raises the resourceVersion: read again so often. */
+const MAX_TRIES = 8;
+
+export interface WriteContext {
+  client: KubeClient;
+  target: TargetRef;
+  namespace: string;
+  fence: Fence;
+  signal: AbortSignal;
+}
+
+export interface WriteOptions {
+  /** What was read of it already, to save a read. */
+  existing?: KubeObject;
+  /**
+   * Its name holds the generation: made by POST, which cannot succeed twice,
+   * and what has its name already must be ours.
+   */
+  ownName?: boolean;
+}
+
+export function nameForPeople({ kind, name, namespace }: ObjectRef): string {
+  return namespace
+    ? `${kind} "${name}" in namespace ${namespace}`
+    : `${kind} "${name}"`;
+}
+
+/** The epoch of the last writer; 0 where nobody has written yet. */
+export function epochOf(object: KubeObject): number {
+  return Number(object.metadata.annotations?.[EPOCH_ANNOTATION] ?? 0) || 0;
+}
+
+/** The revision of the last write; 0 where nobody has written yet. */
+export function revisionOf(object: KubeObject): number {
+  return Number(object.metadata.annotations?.[REVISION_ANNOTATION] ?? 0) || 0;
+}
+
+/**
+ * Whether we may write to an object at all.
+ *
+ * Errors: `StaleEpochError` when a newer epoch has written, `ConflictError`
+ * when it is another target's.
+ */
+export function assertWritable(
+  { target, fence }: Pick<WriteContext, 'target' | 'fence'>,
+  existing: KubeObject,
+): void {
+  const owner = existing.metadata.labels?.[TARGET_LABEL];
+  if (owner !== undefined && owner !== targetLabel(target)) {
+    throw new ConflictError(
+      `${nameForPeople(refOf(existing))} belongs to ${
+        existing.metadata.annotations?.[TARGET_ANNOTATION] ?? owner
+      }; one object can be of one target only, so give one of them another name or namespace`,
+    );
+  }
+  const theirs = epochOf(existing);
+  if (theirs > fence.epoch) {
+    throw new StaleEpochError(fence.epoch, theirs);
+  }
+}
+
+/** Puts our marks on what is about to be written. */
+function marked(
+  context: WriteContext,
+  object: KubeObject,
+  existing: KubeObject | undefined,
+): KubeObject {
+  const { target, fence } = context;
+  const wasThere =
+    existing !== undefined &&
+    (existing.metadata.labels?.[TARGET_LABEL] === undefined ||
+      existing.metadata.annotations?.[ADOPTED_ANNOTATION] !== undefined);
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      labels: {
+        ...object.metadata.labels,
+        [TARGET_LABEL]: targetLabel(target),
+      },
+      annotations: {
+        ...object.metadata.annotations,
+        [TARGET_ANNOTATION]: stringifyTarget(target),
+        [EPOCH_ANNOTATION]: String(fence.epoch),
+        [REVISION_ANNOTATION]: String(fence.revision),
+        ...(wasThere && { [ADOPTED_ANNOTATION]: 'true' }),
+      },
+    },
+  };
+}
+
+/**
+ * Reads an object, refuses when its epoch is newer than ours, and applies what
+ * `make` answers over exactly what was read. `make` answers `undefined` when
+ * nothing is to be done. Fields of other managers are not taken, unless the
+ * fence says so.
+ *
+ * Errors: `StaleEpochError`; `ConflictError` naming the other managers and
+ * their fields, another target, or an object that never holds still; what the
+ * client throws.
+ */
+export async function fencedApply(
+  context: WriteContext,
+  ref: ObjectRef,
+  make: (existing: KubeObject | undefined) => KubeObject | undefined,
+  options: WriteOptions = {},
+): Promise<KubeObject | undefined> {
+  const { client, signal } = context;
+  let { existing } = options;
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+    existing ??= await client.get(ref, signal);
+    if (existing) {
+      assertWritable(context, existing);
+      assertNotLeaving(ref, existing);
+      if (options.ownName) {
+        assertOurs(context, ref, existing);
+      }
+    }
+    const object = make(existing);
+    if (!object) {
+      return existing;
+    }
+    const body = marked(context, object, existing);
+    const written = await attemptWrite(context, body, existing, options);
+    if (written) {
+      return written;
+    }
+    existing = undefined;
+  }
+  throw new ConflictError(
+    `${nameForPeople(
+      ref,
+    )} was changed by others each time we read it, ${MAX_TRIES} times; it is tried again`,
+  );
+}
+
+function assertOurs(
+  { fence }: WriteContext,
+  ref: ObjectRef,
+  existing: KubeObject,
+): void {
+  if (!existing.metadata.labels?.[TARGET_LABEL] && !fence.takeOver) {
+    throw new ConflictError(
+      `${nameForPeople(
+        ref,
+      )} exists and is not Slipway's: the label ${TARGET_LABEL} is missing. Delete or rename it, or take over`,
+    );
+  }
+}
+
+function assertNotLeaving(ref: ObjectRef, existing: KubeObject): void {
+  if (existing.metadata.deletionTimestamp) {
+    throw new ConflictError(
+      `${nameForPeople(
+        ref,
+      )} is being deleted; it is made again once it is gone`,
+    );
+  }
+}
+
+/** `undefined`: somebody was faster, read again. */
+async function attemptWrite(
+  context: WriteContext,
+  body: KubeObject,
+  existing: KubeObject | undefined,
+  { ownName }: WriteOptions,
+): Promise<KubeObject | undefined> {
+  const { client, fence, signal } = context;
+  const fieldManager = FIELD_MANAGER;
+  try {
+    if (!existing && ownName) {
+      return await client.create(body, { fieldManager }, signal);
+    }
+    return await applyOver(client, body, existing, false, signal);
+  } catch (error) {
+    const conflicts = conflictsOf(error);
+    if (!conflicts) {
+      if (isConflict(error)) {
+        return undefined;
+      }
+      throw error;
+    }
+    if (!fence.takeOver && !areOurs(conflicts)) {
+      throw new ConflictError(
+        `${nameForPeople(
+          refOf(body),
+        )} was changed by others: ${describeConflicts(
+          conflicts.filter(({ manager }) => manager !== FIELD_MANAGER),
+        )}. Nothing of it was written. Take over to make it Slipway's again, or have the other one give it up`,
+      );
+    }
+  }
+  try {
+    return await applyOver(client, body, existing, true, signal);
+  } catch (error) {
+    if (isConflict(error)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** What we made by POST is ours under another operation: not somebody else's. */
+function areOurs(conflicts: FieldConflict[]): boolean {
+  return conflicts.every(({ manager }) => manager === FIELD_MANAGER);
+}
+
+async function applyOver(
+  client: KubeClient,
+  body: KubeObject,
+  existing: KubeObject | undefined,
+  force: boolean,
+  signal: AbortSignal,
+): Promise<KubeObject> {
+  const resourceVersion = existing?.metadata.resourceVersion;
+  return await client.apply(
+    {
+      ...body,
+      metadata: {
+        ...body.metadata,
+        ...(resourceVersion && { resourceVersion }),
+      },
+    },
+    { fieldManager: FIELD_MANAGER, force },
+    signal,
+  );
+}
+
+/**
+ * Changes a few fields of what exists, as a merge patch over exactly what was
+ * read. `make` answers `undefined` when nothing is to be done.
+ *
+ * Errors: as {@link fencedApply}; nothing when it does not exist.
+ */
+export async function fencedPatch(
+  context: WriteContext,
+  ref: ObjectRef,
+  make: (existing: KubeObject) => Record<string, unknown> | undefined,
+  options: Pick<WriteOptions, 'existing'> = {},
+): Promise<void> {
+  const { client, signal } = context;
+  let { existing } = options;
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+    existing ??= await client.get(ref, signal);
+    if (!existing || existing.metadata.deletionTimestamp) {
+      return;
+    }
+    assertWritable(context, existing);
+    const patch = make(existing);
+    if (!patch) {
+      return;
+    }
+    try {
+      const metadata =
+        typeof patch.metadata === 'object' && patch.metadata !== null
+          ? patch.metadata
+          : {};
+      await client.patch(
+        ref,
+        {
+          ...patch,
+          metadata: {
+            ...metadata,
+            resourceVersion: existing.metadata.resourceVersion,
+          },
+        },
+        { fieldManager: FIELD_MANAGER },
+        signal,
+      );
+      return;
+    } catch (error) {
+      if (!isConflict(error)) {
+        throw error;
+      }
+      existing = undefined;
+    }
+  }
+  throw new ConflictError(
+    `${nameForPeople(
+      ref,
+    )} was changed by others each time we read it, ${MAX_TRIES} times; it is tried again`,
+  );
+}
+
+/**
+ * Deletes exactly what was read: neither a newer object of the same name nor
+ * one that has been written since. Only what carries our target's label.
+ *
+ * Errors: as {@link fencedApply}; nothing when it does not exist.
+ */
+export async function fencedDelete(
+  context: WriteContext,
+  ref: ObjectRef,
+  options: Pick<WriteOptions, 'existing'> & {
+    propagation?: DeleteOptions['propagation'];
+  } = {},
+): Promise<void> {
+  const { client, target, signal } = context;
+  let { existing } = options;
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+    existing ??= await client.get(ref, signal);
+    if (!existing || existing.metadata.deletionTimestamp) {
+      return;
+    }
+    assertWritable(context, existing);
+    if (existing.metadata.labels?.[TARGET_LABEL] !== targetLabel(target)) {
+      return;
+    }
+    const { uid, resourceVersion } = existing.metadata;
+    try {
+      await client.delete(
+        ref,
+        { uid, resourceVersion, propagation: options.propagation },
+        signal,
+      );
+      return;
+    } catch (error) {
+      if (!isConflict(error)) {
+        throw error;
+      }
+      existing = undefined;
+    }
+  }
+  throw new ConflictError(
+    `${nameForPeople(
+      ref,
+    )} was changed by others each time we read it, ${MAX_TRIES} times; it is tried again`,
+  );
+}

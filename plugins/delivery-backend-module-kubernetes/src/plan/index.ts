@@ -1,0 +1,23 @@
+export {
+  readPlan,
+  type KubePlan,
+  type PlanItem,
+  type Scaler,
+} from './readPlan';
+export type { DeploymentManifest, ServiceManifest } from './kinds';
+export {
+  checkPolicy,
+  DEFAULT_POLICY,
+  MANIFEST_RULES,
+  type ManifestPolicy,
+  type ManifestRule,
+} from './policy';
+export { isVersionedName, type SecretReference } from './secretReferences';
+export { inOrder } from './order';
+export {
+  containersOf,
+  mapping,
+  mappings,
+  podSpecsOf,
+  textOf,
+} from './podSpecs';

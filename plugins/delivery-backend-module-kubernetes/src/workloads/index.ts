@@ -1,0 +1,3 @@
+export { createWorkloads, type WorkloadsOptions } from './workloads';
+export { release } from './adoption';
+export type { PlatformDigests } from './digests';

@@ -1,0 +1,220 @@
+import {
+  GenerationState,
+  InstanceState,
+  Observed,
+  TargetRef,
+  WorkloadsState,
+} from '@slipway/backstage-plugin-delivery-common';
+import { readTargetState, revisionOf } from '../apply';
+import { KubeApiError, KubeUnreachableError } from '../client';
+import { ClusterAccess } from '../clusterAccess';
+import {
+  causeOfGeneration,
+  CrashEvidence,
+  HealthContext,
+  Pod,
+  readInstance,
+} from '../health';
+import {
+  GENERATION_LABEL,
+  PLAN_ANNOTATION,
+  REPLICAS_ANNOTATION,
+  SCALED_ANNOTATION,
+} from '../names';
+import { parseScale } from './deploymentManifest';
+import { createDigestCheck, DigestCheck } from './digests';
+import {
+  isPodOf,
+  LiveDeployment,
+  readAdoptedPods,
+  readDeployments,
+  readPods,
+} from './readTarget';
+
+export interface ObserveOptions {
+  cluster: ClusterAccess;
+  evidence: CrashEvidence;
+  digests?: DigestCheck;
+}
+
+/**
+ * What runs of a target: generations from its Deployments, instances from its
+ * pods. `reflects` is the smallest revision among the Deployments that are
+ * ours; one counts only when the Deployment controller has seen it as it is.
+ */
+export async function observeWorkloads(
+  options: ObserveOptions,
+  target: TargetRef,
+  signal: AbortSignal,
+): Promise<Observed<WorkloadsState>> {
+  try {
+    return await look(options, target, signal);
+  } catch (error) {
+    if (
+      error instanceof KubeApiError ||
+      error instanceof KubeUnreachableError
+    ) {
+      return { unknown: error.message, sinceMs: Date.now() };
+    }
+    throw error;
+  }
+}
+
+async function look(
+  options: ObserveOptions,
+  target: TargetRef,
+  signal: AbortSignal,
+): Promise<Observed<WorkloadsState>> {
+  const { cluster, evidence, digests = createDigestCheck() } = options;
+  const { client } = cluster;
+  const namespace = await cluster.namespaceOf(target);
+  const [all, labelled] = await Promise.all([
+    readDeployments(client, target, namespace, signal),
+    readPods(client, target, namespace, signal),
+  ]);
+  const observedAtMs = Date.now();
+  const deployments = all.filter(
+    ({ object }) => !object.metadata.deletionTimestamp,
+  );
+  const serving = deployments.filter(
+    ({ role, object }) =>
+      role === 'workload' || (object.spec?.replicas ?? 1) > 0,
+  );
+  const context: HealthContext = {
+    nowMs: observedAtMs,
+    lastLines: await evidence.gather(labelled, signal),
+  };
+  const groups = await Promise.all(
+    serving.map(async deployment => ({
+      deployment,
+      pods:
+        deployment.role === 'adopted'
+          ? await readAdoptedPods(client, deployment, signal)
+          : labelled.filter(
+              pod =>
+                generationOf(pod) === deployment.generation &&
+                (!deployment.inPlace || isPodOf(pod, deployment.object)),
+            ),
+    })),
+  );
+  const states = await Promise.all(
+    groups.map(({ deployment, pods }) =>
+      stateOf(deployment, pods, { context, digests }, signal),
+    ),
+  );
+  const ours = serving.filter(({ role }) => role === 'workload');
+  return {
+    known: {
+      generations: [...states, ...replacedInPlace(ours, labelled, context)],
+    },
+    observedAtMs,
+    reflects:
+      ours.length > 0
+        ? Math.min(...ours.map(reflected))
+        : (await readTargetState(client, target, namespace, signal)).revision,
+  };
+}
+
+function generationOf({ metadata }: Pod): string | undefined {
+  return metadata.labels?.[GENERATION_LABEL];
+}
+
+function reflected({ object }: LiveDeployment): number {
+  const revision = revisionOf(object);
+  const seen = object.status?.observedGeneration ?? 0;
+  return seen >= (object.metadata.generation ?? 0) ? revision : revision - 1;
+}
+
+async function stateOf(
+  { object, generation, role }: LiveDeployment,
+  pods: Pod[],
+  { context, digests }: { context: HealthContext; digests: DigestCheck },
+  signal: AbortSignal,
+): Promise<GenerationState> {
+  const given = object.spec?.replicas ?? 1;
+  const instances = await Promise.all(
+    pods.map(pod =>
+      digests.check(
+        { ...readInstance(pod, context), generation },
+        { pod, deployment: object },
+        signal,
+      ),
+    ),
+  );
+  const ready = instances.filter(instance => instance.ready).length;
+  const cause =
+    causeOfGeneration({ deployment: object, pods }, context) ??
+    instances.find(instance => instance.cause?.code === 'image-mismatch')
+      ?.cause;
+  return {
+    generation,
+    planId: object.metadata.annotations?.[PLAN_ANNOTATION] ?? role,
+    ...counted(object.metadata.annotations, given, ready),
+    instances,
+    ...(cause && { cause }),
+  };
+}
+
+/**
+ * The engine counts in instances that its Plan asks for. Where a scaler runs
+ * more of them, or we gave a canary more beside a scaled stable, the numbers are
+ * brought back to that; where somebody else has scaled, they are as they are.
+ */
+function counted(
+  annotations: Record<string, string> | undefined,
+  given: number,
+  ready: number,
+): { wanted: number; ready: number } {
+  const scale = parseScale(annotations?.[REPLICAS_ANNOTATION]);
+  if (!scale || scale.given === 0) {
+    return { wanted: given, ready };
+  }
+  if (annotations?.[SCALED_ANNOTATION]) {
+    return { wanted: scale.asked, ready: Math.min(ready, scale.asked) };
+  }
+  return scale.given === given
+    ? {
+        wanted: scale.asked,
+        ready: Math.min(
+          scale.asked,
+          Math.floor((ready * scale.asked) / scale.given),
+        ),
+      }
+    : { wanted: given, ready };
+}
+
+/** Generations that the Deployment in place is replacing: pods only are left of them. */
+function replacedInPlace(
+  ours: LiveDeployment[],
+  pods: Pod[],
+  context: HealthContext,
+): GenerationState[] {
+  const named = new Set(ours.map(({ generation }) => generation));
+  const groups = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    const generation = generationOf(pod);
+    const isInPlace = ours.some(
+      ({ inPlace, object }) => inPlace && isPodOf(pod, object),
+    );
+    if (
+      generation &&
+      isInPlace &&
+      !named.has(generation) &&
+      !pod.metadata.deletionTimestamp
+    ) {
+      groups.set(generation, [...(groups.get(generation) ?? []), pod]);
+    }
+  }
+  return [...groups].map(([generation, members]) => {
+    const instances: InstanceState[] = members.map(pod =>
+      readInstance(pod, context),
+    );
+    return {
+      generation,
+      planId: members[0].metadata.annotations?.[PLAN_ANNOTATION] ?? 'replaced',
+      wanted: members.length,
+      ready: instances.filter(({ ready }) => ready).length,
+      instances,
+    };
+  });
+}

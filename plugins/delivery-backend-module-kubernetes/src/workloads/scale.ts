@@ -1,0 +1,79 @@
+import { KubeClient } from '../client';
+import { PodOwner } from '../health';
+import { KubePlan, mapping } from '../plan';
+import { GenerationWish, parseScale, Scale } from './deploymentManifest';
+import { LiveDeployment } from './readTarget';
+import { REPLICAS_ANNOTATION, SCALED_ANNOTATION } from '../names';
+
+/** The Deployment that a scaler has in its hands now, by name. */
+export async function scaledNow(
+  client: KubeClient,
+  { scalers }: KubePlan,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const scaler = scalers.find(({ scalesReplicas }) => scalesReplicas);
+  if (!scaler) {
+    return undefined;
+  }
+  const { apiVersion, kind, metadata } = scaler.object;
+  const live = await client.get(
+    { apiVersion, kind, name: metadata.name, namespace },
+    signal,
+  );
+  const { name } = mapping(mapping(live?.spec)[scaler.field]);
+  return typeof name === 'string' ? name : undefined;
+}
+
+/**
+ * How many instances a generation gets.
+ *
+ * What the Plan's scaler has in its hands keeps the number that it gave.
+ * Everything else gets what the engine asks for; and beside a generation that
+ * its scaler has grown beyond its Plan, as many times more: a canary of a tenth
+ * is a tenth of what runs, not of what the manifest says.
+ */
+export function scaleOf(options: {
+  wish: GenerationWish;
+  kubePlan: KubePlan;
+  name: string;
+  existing: PodOwner | undefined;
+  /** The Deployment that the scaler has now. */
+  scaled: string | undefined;
+  deployments: LiveDeployment[];
+}): Scale {
+  const { wish, kubePlan, name, existing, scaled, deployments } = options;
+  const { replicas: asked } = wish;
+  const scaler = kubePlan.scalers.find(({ scalesReplicas }) => scalesReplicas);
+  const live = existing?.spec?.replicas;
+  if (
+    scaled === name &&
+    scaler &&
+    live !== undefined &&
+    live > 0 &&
+    asked > 0
+  ) {
+    return {
+      asked,
+      given: live,
+      scaler: `${scaler.object.kind}/${scaler.object.metadata.name}`,
+    };
+  }
+  const grown = deployments.find(
+    ({ object }) =>
+      object.metadata.name !== name &&
+      object.metadata.annotations?.[SCALED_ANNOTATION] !== undefined,
+  )?.object;
+  const planned = parseScale(
+    grown?.metadata.annotations?.[REPLICAS_ANNOTATION],
+  );
+  const factor =
+    grown && planned && planned.asked > 0 && wish.track !== 'draining'
+      ? Math.max(1, (grown.spec?.replicas ?? 0) / planned.asked)
+      : 1;
+  const most = scaler?.max ?? Number.MAX_SAFE_INTEGER;
+  return {
+    asked,
+    given: Math.max(asked, Math.min(most, Math.ceil(asked * factor))),
+  };
+}
