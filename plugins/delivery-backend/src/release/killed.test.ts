@@ -64,7 +64,7 @@ async function expectReadyOnce(world: ReleaseWorld, readied: string[]) {
 
 it('a backend that is killed at any of its steps loses no release, and another process finishes it once', async () => {
   const whole = await releaseKilledAt(Infinity);
-  const { steps, names } = whole.mortal;
+  const { names } = whole.mortal;
   await expectReadyOnce(whole.world, whole.readied);
   await whole.world.stop();
   expect(names).toEqual(
@@ -76,12 +76,18 @@ it('a backend that is killed at any of its steps loses no release, and another p
       'transaction',
     ]),
   );
-  for (let diesAt = 1; diesAt <= steps; diesAt += 1) {
+  // How many steps there are depends on how often the heart beats meanwhile:
+  // we go on until one is longer than all of them.
+  let survived = false;
+  let deaths = 0;
+  for (let diesAt = 1; !survived; diesAt += 1) {
     const { world, readied, mortal } = await releaseKilledAt(diesAt);
-    expect(mortal.isDead).toBe(true);
+    survived = !mortal.isDead;
+    deaths += mortal.isDead ? 1 : 0;
     await expectReadyOnce(world, readied);
     await world.stop();
   }
+  expect(deaths).toBeGreaterThanOrEqual(new Set(names).size);
 });
 
 it('a release goes on with a new attempt, scanned again, where the caches of the first are not', async () => {
