@@ -128,7 +128,12 @@ export function createKubeClient(
         );
         for (const item of page.items ?? []) {
           // Items of a list do not repeat what they are.
-          items.push({ ...item, apiVersion: kind.apiVersion, kind: kind.kind });
+          const { apiVersion, kind: name } = kind;
+          const whole = { ...item, apiVersion, kind: name };
+          const kept = listOptions.slim ? listOptions.slim(whole) : whole;
+          if (kept) {
+            items.push(kept);
+          }
         }
         token = page.metadata.continue || undefined;
         resourceVersion = page.metadata.resourceVersion ?? resourceVersion;
@@ -232,6 +237,7 @@ export function createKubeClient(
         },
         signal,
       );
+      watchOptions.onOpen?.();
       try {
         for await (const line of readLines(response.body ?? [])) {
           const event = readEvent(line, cluster, path);

@@ -61,6 +61,11 @@ export interface ListOptions {
   limit?: number;
   /** Only `metadata` of each object (PartialObjectMetadata). */
   metadataOnly?: boolean;
+  /**
+   * What is kept of each object of a list, page by page, so that long lists of
+   * large objects need little memory; `undefined` leaves it out.
+   */
+  slim?: (object: KubeObject) => KubeObject | undefined;
 }
 
 export interface ObjectList {
@@ -92,8 +97,10 @@ export type WatchEvent =
   /** Nothing changed up to this resourceVersion. */
   | { type: 'BOOKMARK'; resourceVersion: string };
 
-export interface WatchOptions extends Omit<ListOptions, 'limit'> {
+export interface WatchOptions extends Omit<ListOptions, 'limit' | 'slim'> {
   resourceVersion: string;
+  /** The server has taken the watch: from now on every change comes. */
+  onOpen?: () => void;
   /** The server ends the watch after about this time. Default 300. */
   timeoutSeconds?: number;
 }

@@ -10,6 +10,10 @@ const MAX_READS = 5;
 
 /** Reads why containers died from the end of their logs. */
 export interface CrashEvidence {
+  /** What was read so far, by `containerID`. */
+  readonly known: ReadonlyMap<string, string>;
+  /** Whether something died of which nothing was read yet. */
+  isNeeded(pods: readonly Pod[]): boolean;
   /**
    * The last log lines of the dead containers of these pods, by `containerID`,
    * for `HealthContext.lastLines`. Each log is read once only. What cannot be
@@ -66,23 +70,30 @@ export function createCrashEvidence(options: {
     }
   }
 
+  function unreadOf(pods: readonly Pod[]) {
+    return pods
+      .flatMap(pod =>
+        [
+          ...(pod.status?.initContainerStatuses ?? []),
+          ...(pod.status?.containerStatuses ?? []),
+        ].map(status => ({ pod, status, dead: deadContainer(status) })),
+      )
+      .flatMap(({ pod, status, dead }) =>
+        dead && !remembered.has(dead.containerID)
+          ? [{ pod, status, dead }]
+          : [],
+      )
+      .slice(0, MAX_READS);
+  }
+
   return {
+    known: remembered,
+    isNeeded: pods => unreadOf(pods).length > 0,
     async gather(pods, signal) {
-      const unread = pods
-        .flatMap(pod =>
-          [
-            ...(pod.status?.initContainerStatuses ?? []),
-            ...(pod.status?.containerStatuses ?? []),
-          ].map(status => ({ pod, status, dead: deadContainer(status) })),
-        )
-        .flatMap(({ pod, status, dead }) =>
-          dead && !remembered.has(dead.containerID)
-            ? [{ pod, status, dead }]
-            : [],
-        )
-        .slice(0, MAX_READS);
       await Promise.all(
-        unread.map(({ pod, status, dead }) => read(pod, status, dead, signal)),
+        unreadOf(pods).map(({ pod, status, dead }) =>
+          read(pod, status, dead, signal),
+        ),
       );
       return remembered;
     },

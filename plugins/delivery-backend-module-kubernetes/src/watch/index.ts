@@ -1,0 +1,10 @@
+export {
+  createClusterWatch,
+  type ClusterWatch,
+  type ClusterWatchOptions,
+  type KindStatus,
+  type WatchedChange,
+} from './clusterWatch';
+export { createLiveSource } from './liveSource';
+export { readTargetObjects, type TargetObjects } from './targetObjects';
+export { WATCHED_KINDS, type WatchedKind } from './watchedKinds';

@@ -1,0 +1,256 @@
+import { createHash } from 'node:crypto';
+import { LoggerService } from '@backstage/backend-plugin-api';
+import {
+  InstanceState,
+  Observed,
+  TargetRef,
+} from '@slipway/backstage-plugin-delivery-common';
+import { LiveSource } from '@slipway/backstage-plugin-delivery-node';
+import { ClusterAccess } from '../clusterAccess';
+import { KubeObject } from '../client';
+import {
+  createCrashEvidence,
+  Node,
+  Pod,
+  PodOwner,
+  readInstance,
+} from '../health';
+import { REVISION_ANNOTATION, TARGET_LABEL } from '../names';
+import { ClusterWatch, subjectUid } from './clusterWatch';
+import { readTargetObjects } from './targetObjects';
+import { createTargetsOfLabels } from './targets';
+
+/** Changes of one target within this time are told as one. */
+const GATHER_MS = 20;
+/** Some causes are known by time only: what is not well and not explained is looked at again. */
+const LOOK_AGAIN_MS = 5_000;
+
+/**
+ * A cluster's instances, from its watch: the whole state of a target whenever
+ * it changes, `unknown` while the watch is lost.
+ */
+export function createLiveSource(options: {
+  cluster: ClusterAccess;
+  watch: ClusterWatch;
+  logger: LoggerService;
+}): LiveSource {
+  const { cluster, watch, logger } = options;
+
+  return {
+    watch(onChange, signal) {
+      const dirty = new Set<string>();
+      /** What was told last, by label: a hash, as there may be many. */
+      const told = new Map<string, string>();
+      const evidence = createCrashEvidence({ client: cluster.client });
+      const unexplained = new Set<string>();
+      let timer: NodeJS.Timeout | undefined;
+      let again: NodeJS.Timeout | undefined;
+      let lost = watch.lost() !== undefined;
+
+      const targets = createTargetsOfLabels({
+        cluster,
+        watch,
+        logger,
+        onFound: label => mark([label]),
+      });
+
+      function tell(
+        label: string,
+        target: TargetRef,
+        state: Observed<InstanceState[]>,
+      ) {
+        const hash = createHash('sha256')
+          .update(
+            JSON.stringify(
+              'known' in state ? [state.known, state.reflects] : state,
+            ),
+          )
+          .digest('base64');
+        if (told.get(label) !== hash) {
+          told.set(label, hash);
+          onChange(target, state);
+        }
+      }
+
+      function flush() {
+        timer = undefined;
+        if (signal.aborted) {
+          return;
+        }
+        const labels = [...dirty];
+        dirty.clear();
+        const trouble = watch.lost();
+        for (const label of labels) {
+          const located = targets.find(label);
+          if (!located) {
+            continue;
+          }
+          if (trouble) {
+            const { reason: unknown, sinceMs } = trouble;
+            tell(label, located.target, { unknown, sinceMs });
+          } else {
+            tell(label, located.target, look(label, located.namespace));
+          }
+        }
+        if (unexplained.size > 0) {
+          again ??= setTimeout(() => {
+            again = undefined;
+            const labelsAgain = [...unexplained];
+            unexplained.clear();
+            mark(labelsAgain);
+          }, LOOK_AGAIN_MS);
+        }
+      }
+
+      function look(
+        label: string,
+        namespace: string,
+      ): Observed<InstanceState[]> {
+        const objects = readTargetObjects(watch, label, namespace);
+        const nowMs = Date.now();
+        const context = { ...objects, nowMs, lastLines: evidence.known };
+        const instances = objects.pods
+          .map(pod => readInstance(pod, context))
+          .sort((a, b) => (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0));
+        if (
+          instances.some(
+            ({ ready, cause, phase }) =>
+              !ready && !cause && phase !== 'stopping' && phase !== 'stopped',
+          )
+        ) {
+          unexplained.add(label);
+        }
+        if (evidence.isNeeded(objects.pods)) {
+          // A dead container's last words come a moment later than its death.
+          evidence.gather(objects.pods, signal).then(
+            () => mark([label]),
+            error => {
+              if (!signal.aborted) {
+                logger.debug(`The log of a dead container: ${error}`);
+              }
+            },
+          );
+        }
+        return {
+          known: instances,
+          observedAtMs: nowMs,
+          reflects: reflectedRevision(objects.deployments),
+        };
+      }
+
+      function mark(labels: Iterable<string>) {
+        for (const label of labels) {
+          dirty.add(label);
+        }
+        if (dirty.size > 0 && !signal.aborted) {
+          timer ??= setTimeout(flush, GATHER_MS);
+        }
+      }
+
+      const uids = new Map<string, string>();
+      function labelsOf(kind: string, object: KubeObject): string[] {
+        if (kind === 'Event') {
+          const label = uids.get(subjectUid(object) ?? '');
+          return label === undefined ? [] : [label];
+        }
+        const label = object.metadata.labels?.[TARGET_LABEL];
+        return label === undefined ? [] : [label];
+      }
+
+      const stops = [
+        watch.onChange(changes => {
+          for (const { kind, before, after } of changes) {
+            if (kind === 'Node' && nodeChanged(before, after)) {
+              mark(labelsOnNode(watch, before ?? after));
+            }
+            for (const object of [before, after]) {
+              if (object) {
+                mark(labelsOf(kind, object));
+              }
+            }
+            follow(uids, kind, before, after);
+          }
+        }),
+        watch.onStatus(() => {
+          const now = watch.lost() !== undefined;
+          if (now !== lost) {
+            lost = now;
+            mark(new Set([...told.keys(), ...watch.labels()]));
+          }
+        }),
+      ];
+      signal.addEventListener(
+        'abort',
+        () => {
+          clearTimeout(timer);
+          clearTimeout(again);
+          stops.forEach(stop => stop());
+        },
+        { once: true },
+      );
+      watch.start(signal);
+      for (const label of watch.labels()) {
+        for (const kind of ['Pod', 'Deployment', 'ReplicaSet']) {
+          for (const object of watch.labelled(kind, label)) {
+            follow(uids, kind, undefined, object);
+          }
+        }
+      }
+      mark(watch.labels());
+    },
+  };
+}
+
+/** Remembers whose events belong to which target. */
+function follow(
+  uids: Map<string, string>,
+  kind: string,
+  before?: KubeObject,
+  after?: KubeObject,
+) {
+  if (kind === 'Event' || kind === 'Node') {
+    return;
+  }
+  const uid = after?.metadata.uid;
+  const label = after?.metadata.labels?.[TARGET_LABEL];
+  if (uid && label !== undefined) {
+    uids.set(uid, label);
+  }
+  if (before?.metadata.uid && before.metadata.uid !== uid) {
+    uids.delete(before.metadata.uid);
+  }
+}
+
+/** Whether pods may be concerned; a node also writes how it is doing, often. */
+function nodeChanged(before?: Node, after?: Node): boolean {
+  const telling = (node?: Node) =>
+    JSON.stringify([
+      node?.spec,
+      node?.status?.conditions?.map(({ type, status }) => [type, status]),
+    ]);
+  return telling(before) !== telling(after);
+}
+
+/** The labels of the targets that have pods on the node. */
+function labelsOnNode(watch: ClusterWatch, node?: KubeObject): string[] {
+  const pods: Pod[] = watch.all('Pod');
+  return pods.flatMap(({ metadata, spec }) =>
+    spec?.nodeName === node?.metadata.name
+      ? metadata.labels?.[TARGET_LABEL] ?? []
+      : [],
+  );
+}
+
+/**
+ * The newest revision that all Deployments of the target have, and that their
+ * controller has taken up; 0 without any.
+ */
+function reflectedRevision(deployments: PodOwner[]): number {
+  const revisions = deployments.flatMap(({ metadata, status }) => {
+    const text = metadata.annotations?.[REVISION_ANNOTATION];
+    const caughtUp =
+      (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
+    return text === undefined ? [] : [caughtUp ? Number(text) : 0];
+  });
+  return revisions.length > 0 ? Math.min(...revisions) : 0;
+}
