@@ -33,6 +33,7 @@ export class Ports
 
   addImageBuilder(builder: ImageBuilder) {
     this.builders.push(builder);
+    this.builders.sort((a, b) => (b.priority ?? 0) - (a.priority ?? 0));
   }
 
   setImageScanner(scanner: ImageScanner) {

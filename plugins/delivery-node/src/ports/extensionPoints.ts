@@ -11,7 +11,7 @@ import { BlobStore, Notifier } from './misc';
 /** What makes a Release. @public */
 export interface DeliveryReleaseExtensionPoint {
   addSourceFetcher(fetcher: SourceFetcher): void;
-  /** The first one that does not refuse builds. */
+  /** The first one that does not refuse builds, in the order of their priority. */
   addImageBuilder(builder: ImageBuilder): void;
   setImageScanner(scanner: ImageScanner): void;
   setRegistry(registry: RegistryAccess): void;

@@ -103,6 +103,8 @@ export interface BuildResult {
 /** @public */
 export interface ImageBuilder {
   readonly id: string;
+  /** Builders are asked in descending order. Default: 0. */
+  readonly priority?: number;
   /** The reason why it cannot build this, or undefined when it can. */
   refuses(build: BuildModel, workspace: Workspace): Promise<string | undefined>;
   build(request: BuildRequest): Promise<BuildResult>;
