@@ -1,5 +1,66 @@
 export interface Config {
   delivery?: {
-    kubernetes?: {};
+    /**
+     * Kubernetes. The clusters themselves are described in
+     * `kubernetes.clusterLocatorMethods`, as for Backstage's kubernetes plugin;
+     * the connection of an environment names one of them.
+     */
+    kubernetes?: {
+      /**
+       * Which namespaces services may be deployed to. Every environment of
+       * `delivery.environments` whose connection is of the type `kubernetes`
+       * has one entry.
+       */
+      environments?: Array<{
+        /** Its name in `delivery.environments`. */
+        environment: string;
+        /** For every service. Instead of `namespaces`. */
+        namespace?: string;
+        /** The first entry whose conditions a service meets is taken. */
+        namespaces?: Array<{
+          namespace: string;
+          /** Entity ref of one service: `component:default/checkout`. */
+          service?: string;
+          /** Services that are part of this system. */
+          system?: string;
+          /** Services that this group or user owns. */
+          owner?: string;
+        }>;
+      }>;
+      /**
+       * For trying out: each context of a kubeconfig is a cluster of that name,
+       * and `default` is its current context.
+       */
+      kubeconfig?: {
+        /** Off unless true. */
+        enabled?: boolean;
+        /** Default: `KUBECONFIG`, else `~/.kube/config`. */
+        file?: string;
+      };
+      /** The cluster whose pod the backend is, with the pod's service account. */
+      inCluster?: {
+        /** What connections call it. */
+        name: string;
+      };
+    };
+  };
+  kubernetes?: {
+    /** @visibility secret */
+    googleServiceAccountCredentials?: string;
+    clusterLocatorMethods?: Array<{
+      clusters?: Array<{
+        /** @visibility secret */
+        serviceAccountToken?: string;
+        authMetadata?: {
+          /**
+           * With the authProvider `serviceAccount`: a file with the token,
+           * which is read again when it changes.
+           */
+          tokenFile?: string;
+          /** @visibility secret */
+          serviceAccountToken?: string;
+        };
+      }>;
+    }>;
   };
 }
