@@ -35,6 +35,17 @@ export interface Config {
         | 'take-over'
       >;
     }>;
+    /**
+     * The registry that images are pushed to and pulled from. Absent: a module
+     * brings one, such as the embedded default.
+     */
+    registry?: {
+      /** `https://registry.example.com`, without path and credentials. */
+      url: string;
+      username?: string;
+      /** @visibility secret */
+      password?: string;
+    };
     /** The environments of the platform, in promotion order. */
     environments?: Array<{
       /** Lower case; what delivery.yaml calls `ref`. */

@@ -12,6 +12,7 @@ import {
   deliveryConnectionExtensionPoint,
   deliveryReleaseExtensionPoint,
   plainRenderer,
+  readRegistryConfig,
 } from '@slipway/backstage-plugin-delivery-node';
 import { createEmbeddedBuilder, makeBaseImage } from './builder';
 import { LocalConfig, readLocalConfig } from './config';
@@ -89,12 +90,18 @@ export const deliveryModuleLocal = createBackendModule({
         }
         const { dataDirectory } = local;
         await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-        const registry = await openRegistry(local, logger);
-        services.lifecycle.addShutdownHook(() => registry.stop());
-        await ensureBaseImage(registry.access, logger);
+        const registry =
+          readRegistryConfig(services.config) ?? (await embedded());
+
+        async function embedded(): Promise<RegistryAccess> {
+          const started = await openRegistry(local, logger);
+          services.lifecycle.addShutdownHook(() => started.stop());
+          await ensureBaseImage(started.access, logger);
+          releases.setRegistry(started.access);
+          return started.access;
+        }
 
         const cache = join(dataDirectory, 'cache');
-        releases.setRegistry(registry.access);
         releases.addSourceFetcher(
           createLocalGitFetcher({
             allowedRoots: local.gitRoots,
@@ -118,7 +125,7 @@ export const deliveryModuleLocal = createBackendModule({
             createLocalConnection({
               name,
               dataDirectory,
-              registry: registry.access,
+              registry,
               logger,
               renderers: [plainRenderer],
               peers,

@@ -7,6 +7,7 @@ import {
   deliveryConnectionExtensionPoint,
   deliveryReleaseExtensionPoint,
   deliverySupportExtensionPoint,
+  readRegistryConfig,
 } from '@slipway/backstage-plugin-delivery-node';
 import { Ports } from './wiring/ports';
 import { startDelivery } from './wiring/startDelivery';
@@ -41,6 +42,10 @@ export const deliveryPlugin = createBackendPlugin({
         scheduler: coreServices.scheduler,
       },
       async init(services) {
+        const registry = readRegistryConfig(services.config);
+        if (registry) {
+          ports.setRegistry(registry);
+        }
         await startDelivery(services, ports);
       },
     });

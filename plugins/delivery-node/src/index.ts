@@ -6,3 +6,4 @@
 export * from './ports';
 export * from './oci';
 export * from './renderers';
+export * from './registryConfig';
