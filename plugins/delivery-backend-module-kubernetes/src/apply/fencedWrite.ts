@@ -50,6 +50,8 @@ export interface WriteOptions {
    * and what has its name already must be ours.
    */
   ownName?: boolean;
+  /** Fields of others that are taken without a person's word: what a scaler left. */
+  mayTake?: (conflict: FieldConflict) => boolean;
 }
 
 export function nameForPeople({ kind, name, namespace }: ObjectRef): string {
@@ -196,7 +198,7 @@ async function attemptWrite(
   context: WriteContext,
   body: KubeObject,
   existing: KubeObject | undefined,
-  { ownName }: WriteOptions,
+  { ownName, mayTake = () => false }: WriteOptions,
 ): Promise<KubeObject | undefined> {
   const { client, fence, signal } = context;
   const fieldManager = FIELD_MANAGER;
@@ -213,12 +215,16 @@ async function attemptWrite(
       }
       throw error;
     }
-    if (!fence.takeOver && !areOurs(conflicts)) {
+    const foreign = conflicts.filter(
+      // What we made by POST is ours under another operation.
+      conflict => conflict.manager !== FIELD_MANAGER && !mayTake(conflict),
+    );
+    if (foreign.length > 0 && !fence.takeOver) {
       throw new ConflictError(
         `${nameForPeople(
           refOf(body),
         )} was changed by others: ${describeConflicts(
-          conflicts.filter(({ manager }) => manager !== FIELD_MANAGER),
+          foreign,
         )}. Nothing of it was written. Take over to make it Slipway's again, or have the other one give it up`,
       );
     }
@@ -231,11 +237,6 @@ async function attemptWrite(
     }
     throw error;
   }
-}
-
-/** What we made by POST is ours under another operation: not somebody else's. */
-function areOurs(conflicts: FieldConflict[]): boolean {
-  return conflicts.every(({ manager }) => manager === FIELD_MANAGER);
 }
 
 async function applyOver(

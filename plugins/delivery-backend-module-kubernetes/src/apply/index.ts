@@ -8,5 +8,11 @@ export {
   revisionOf,
   type WriteContext,
 } from './fencedWrite';
-export { conflictsOf, describeConflicts, ownersOf } from './owners';
+export {
+  conflictsOf,
+  describeConflicts,
+  ownersOf,
+  type FieldConflict,
+} from './owners';
 export { noteTargetState, readTargetState } from './targetState';
+export { createPlanObjects, type PlanObjectsOptions } from './planObjects';

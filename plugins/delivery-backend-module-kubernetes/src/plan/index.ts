@@ -13,7 +13,7 @@ export {
   type ManifestRule,
 } from './policy';
 export { isVersionedName, type SecretReference } from './secretReferences';
-export { inOrder } from './order';
+export { assertAllowed } from './scope';
 export {
   containersOf,
   mapping,

@@ -48,6 +48,8 @@ export interface KubePlan {
   traffic: TrafficObjects;
   /** Named by their content, never changed. */
   configMaps: KubeObject[];
+  /** What each of them is called in the manifests. */
+  configNames: Map<string, string>;
   scalers: Scaler[];
   /** What pods cannot start without: made early when it does not exist. */
   needed: KubeObject[];
@@ -129,6 +131,7 @@ export function readPlan(objects: PlanObject[]): KubePlan {
     replicas: Math.max(workload.spec.replicas ?? 1, minimum),
     traffic,
     configMaps,
+    configNames: new Map([...names].map(([name, hashed]) => [hashed, name])),
     scalers,
     needed: inOrder(needed),
     shared: inOrder(shared),

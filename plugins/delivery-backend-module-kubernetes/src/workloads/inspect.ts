@@ -1,8 +1,7 @@
-import { InputError } from '@backstage/errors';
 import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { PlanObject } from '@slipway/backstage-plugin-delivery-node';
 import { ClusterAccess } from '../clusterAccess';
-import { checkPolicy, KubePlan, ManifestPolicy, readPlan } from '../plan';
+import { assertAllowed, ManifestPolicy, readPlan } from '../plan';
 
 /** A cluster that answers slowly must not hold a Plan for ever. */
 const INSPECT_LIMIT_MS = 60_000;
@@ -23,33 +22,15 @@ export async function inspectPlan(options: {
   const { cluster, policy, objects, target } = options;
   const signal = options.signal ?? AbortSignal.timeout(INSPECT_LIMIT_MS);
   const kubePlan = readPlan(objects);
-  const namespace = await cluster.namespaceOf(target);
-  const warnings = checkPolicy(
-    await withScope(cluster, kubePlan, signal),
-    namespace,
+  const warnings = await assertAllowed(
+    cluster,
+    kubePlan,
+    target,
     policy,
+    signal,
   );
   return {
     replicas: kubePlan.replicas,
     ignored: [...kubePlan.ignored, ...warnings],
   };
-}
-
-async function withScope(
-  { client, name }: ClusterAccess,
-  { items }: KubePlan,
-  signal: AbortSignal,
-) {
-  return await Promise.all(
-    items.map(async ({ object, place }) => {
-      const { apiVersion, kind } = object;
-      const served = await client.resource(apiVersion, kind, signal);
-      if (!served) {
-        throw new InputError(
-          `${place}: the cluster ${name} does not know ${apiVersion} ${kind}; install its CustomResourceDefinition there, or write a version that is served`,
-        );
-      }
-      return { object, place, namespaced: served.namespaced };
-    }),
-  );
 }

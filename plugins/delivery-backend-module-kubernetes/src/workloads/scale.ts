@@ -59,6 +59,13 @@ export function scaleOf(options: {
       scaler: `${scaler.object.kind}/${scaler.object.metadata.name}`,
     };
   }
+  const before = parseScale(
+    existing?.metadata.annotations?.[REPLICAS_ANNOTATION],
+  );
+  if (wish.track === 'draining' && before?.asked === asked && live) {
+    // What a scaler gave it stays until the way back is given up.
+    return { asked, given: live };
+  }
   const grown = deployments.find(
     ({ object }) =>
       object.metadata.name !== name &&

@@ -10,6 +10,7 @@ import {
   assertWritable,
   fencedApply,
   fencedDelete,
+  FieldConflict,
   noteTargetState,
   readTargetState,
   WriteContext,
@@ -262,7 +263,11 @@ async function ensureOwn(
         wish,
         scale: scaleOf({ wish, kubePlan, name, existing, scaled, deployments }),
       }),
-    { ownName: true, existing: named(deployments, name) },
+    {
+      ownName: true,
+      existing: named(deployments, name),
+      mayTake: isLeftByScaler,
+    },
   );
 }
 
@@ -297,8 +302,17 @@ async function ensureInPlace(
         scale: scaleOf({ wish, kubePlan, name, existing, scaled, deployments }),
         inPlace: keptOfRun(existing, wish.generation),
       }),
-    { existing: named(deployments, name) },
+    { existing: named(deployments, name), mayTake: isLeftByScaler },
   );
+}
+
+/**
+ * A scaler that does not have this Deployment any more: while it has, what it
+ * gave is applied as it is, and so is no conflict. `kubectl scale` writes the
+ * same field by another way.
+ */
+function isLeftByScaler({ field, manager }: FieldConflict): boolean {
+  return field === '.spec.replicas' && manager === 'kube-controller-manager';
 }
 
 function named(

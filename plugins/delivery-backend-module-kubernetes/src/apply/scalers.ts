@@ -1,0 +1,107 @@
+import { ConflictError } from '@backstage/errors';
+import { Plan } from '@slipway/backstage-plugin-delivery-node';
+import { KubeObject, refOf } from '../client';
+import {
+  PLAN_ANNOTATION,
+  ROLE_LABEL,
+  SCALED_ANNOTATION,
+  TARGET_LABEL,
+  targetLabel,
+  TRACK_ANNOTATION,
+} from '../names';
+import { KubePlan } from '../plan';
+import { fencedApply, fencedPatch, WriteContext } from './fencedWrite';
+import { PlanManifests } from './planManifests';
+
+/**
+ * Gives the Plan's scalers the Deployment that runs it, and marks the one whose
+ * `spec.replicas` is a scaler's from now on. The Plan that was in force before
+ * loses it by the same write, as a scaler is one object.
+ *
+ * Errors: `ConflictError` when nothing runs the Plan.
+ */
+export async function applyScalers(
+  context: WriteContext,
+  kubePlan: KubePlan,
+  plan: Plan,
+  manifests: PlanManifests,
+): Promise<void> {
+  const deployments = await workloadsOf(context);
+  let scaled: string | undefined;
+  let by = '';
+  if (kubePlan.scalers.length > 0) {
+    const name = deploymentOf(deployments, plan);
+    if (!name) {
+      throw new ConflictError(
+        `Nothing of plan ${plan.id.slice(0, 10)} runs in namespace ${
+          context.namespace
+        }, so its ${kubePlan.scalers
+          .map(({ object }) => object.kind)
+          .join(', ')} has nothing to scale; it is tried again`,
+      );
+    }
+    for (const object of manifests.scalersFor(name)) {
+      await fencedApply(context, refOf(object), () => object);
+    }
+    const scaling = kubePlan.scalers.find(
+      ({ scalesReplicas }) => scalesReplicas,
+    );
+    if (scaling) {
+      scaled = name;
+      by = `${scaling.object.kind}/${scaling.object.metadata.name}`;
+    }
+  }
+  for (const existing of deployments) {
+    const wanted = existing.metadata.name === scaled ? by : undefined;
+    if (existing.metadata.annotations?.[SCALED_ANNOTATION] !== wanted) {
+      await fencedPatch(
+        context,
+        refOf(existing),
+        () => ({
+          metadata: { annotations: { [SCALED_ANNOTATION]: wanted ?? null } },
+        }),
+        { existing },
+      );
+    }
+  }
+}
+
+async function workloadsOf({
+  client,
+  target,
+  namespace,
+  signal,
+}: WriteContext): Promise<KubeObject[]> {
+  const { items } = await client.list(
+    { apiVersion: 'apps/v1', kind: 'Deployment' },
+    {
+      namespace,
+      labelSelector: `${TARGET_LABEL}=${targetLabel(
+        target,
+      )},${ROLE_LABEL}=workload`,
+      metadataOnly: true,
+    },
+    signal,
+  );
+  return items.filter(({ metadata }) => !metadata.deletionTimestamp);
+}
+
+/** A restart is the same Plan twice: then stable is meant, else the newest. */
+function deploymentOf(
+  deployments: KubeObject[],
+  plan: Plan,
+): string | undefined {
+  const rank = ({ metadata }: KubeObject) =>
+    metadata.annotations?.[TRACK_ANNOTATION] === 'stable' ? 0 : 1;
+  const [first] = deployments
+    .filter(
+      ({ metadata }) => metadata.annotations?.[PLAN_ANNOTATION] === plan.id,
+    )
+    .sort(
+      (a, b) =>
+        rank(a) - rank(b) ||
+        Date.parse(b.metadata.creationTimestamp ?? '') -
+          Date.parse(a.metadata.creationTimestamp ?? ''),
+    );
+  return first?.metadata.name;
+}
