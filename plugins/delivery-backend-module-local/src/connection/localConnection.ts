@@ -240,7 +240,7 @@ function createMetricProvider(client: LocaldClient): MetricProvider {
 
 function createLogProvider(client: LocaldClient): LogProvider {
   return {
-    async read({ target, instance, after, limit, waitMs }, signal) {
+    async read({ target, instance, generation, after, limit, waitMs }, signal) {
       if (after !== undefined && !/^\d{1,15}$/.test(after)) {
         throw new InputError(
           `"${after.slice(
@@ -253,7 +253,7 @@ function createLogProvider(client: LocaldClient): LogProvider {
         return await client.call<LogChunk>({
           method: 'GET',
           path: targetPath(target, 'logs'),
-          query: { instance, after, limit, wait: waitMs },
+          query: { instance, generation, after, limit, wait: waitMs },
           signal,
           timeoutMs: waitMs + 15_000,
         });

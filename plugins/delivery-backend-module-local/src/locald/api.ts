@@ -213,11 +213,11 @@ async function handleTarget(
         await target.log.read(
           {
             instance: query.get('instance') ?? undefined,
+            generation: query.get('generation') ?? undefined,
             after: query.has('after') ? numberOf(query, 'after') : undefined,
             limit: Math.min(MAX_LINES, Math.max(1, numberOf(query, 'limit'))),
             waitMs: Math.min(MAX_WAIT_MS, numberOf(query, 'wait')),
           },
-          generation => target.trackOf(generation),
           call.signal,
         ),
       );

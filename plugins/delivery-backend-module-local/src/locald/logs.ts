@@ -12,6 +12,8 @@ import { isMissing, readTextIfThere } from './files';
 
 const MAX_LINES = 10_000;
 const MAX_LINE_LENGTH = 16_384;
+/** Generations of which the role is remembered, those that are gone too. */
+const MAX_TRACKS = 50;
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
 export interface LogEntry {
@@ -21,6 +23,8 @@ export interface LogEntry {
   stream: 'stdout' | 'stderr' | 'system';
   instance: string;
   generation: string;
+  /** The role of the generation when the line was written. */
+  track?: string;
   /** How far the instance's raw output had been read, for going on. */
   offset?: number;
 }
@@ -32,6 +36,7 @@ export class TargetLog {
   private unwritten: string[] = [];
   private writing: Promise<void> | undefined;
   private closed = false;
+  private readonly tracks = new Map<string, string>();
 
   private constructor(
     private readonly path: string,
@@ -56,10 +61,25 @@ export class TargetLog {
     return log;
   }
 
-  append(entry: Omit<LogEntry, 'seq' | 'atMs'>): void {
+  /**
+   * Lines that a generation writes from now on carry this role. A generation
+   * that is being taken away keeps its last one.
+   */
+  setTrack(generation: string, track: string): void {
+    this.tracks.delete(generation);
+    this.tracks.set(generation, track);
+    const oldest = this.tracks.keys().next();
+    if (this.tracks.size > MAX_TRACKS && !oldest.done) {
+      this.tracks.delete(oldest.value);
+    }
+  }
+
+  append(entry: Omit<LogEntry, 'seq' | 'atMs' | 'track'>): void {
     this.lastSeq += 1;
+    const track = this.tracks.get(entry.generation);
     const line: LogEntry = {
       ...entry,
+      ...(track !== undefined && { track }),
       text: entry.text.slice(0, MAX_LINE_LENGTH),
       seq: this.lastSeq,
       atMs: Date.now(),
@@ -96,16 +116,16 @@ export class TargetLog {
   async read(
     request: {
       instance?: string;
+      generation?: string;
       after?: number;
       limit: number;
       waitMs: number;
     },
-    trackOf: (generation: string) => string | undefined,
     signal: AbortSignal,
   ): Promise<LogChunk> {
     const deadlineMs = Date.now() + request.waitMs;
     for (;;) {
-      const chunk = this.chunk(request, trackOf);
+      const chunk = this.chunk(request);
       const leftMs = deadlineMs - Date.now();
       if (
         chunk.lines.length > 0 ||
@@ -127,10 +147,7 @@ export class TargetLog {
     await this.writing;
   }
 
-  private chunk(
-    request: { instance?: string; after?: number; limit: number },
-    trackOf: (generation: string) => string | undefined,
-  ): LogChunk {
+  private chunk(request: Parameters<TargetLog['read']>[0]): LogChunk {
     const asked = request.after ?? 0;
     // An offset from before somebody removed our files means nothing here.
     const after = asked > this.lastSeq ? 0 : asked;
@@ -139,7 +156,10 @@ export class TargetLog {
     const matching = this.entries.filter(
       entry =>
         entry.seq > after &&
-        (request.instance === undefined || entry.instance === request.instance),
+        (request.instance === undefined ||
+          entry.instance === request.instance) &&
+        (request.generation === undefined ||
+          entry.generation === request.generation),
     );
     const chosen =
       request.after === undefined
@@ -158,7 +178,8 @@ export class TargetLog {
           text: entry.text,
           stream: entry.stream,
           instance: entry.instance,
-          track: trackOf(entry.generation),
+          track: entry.track ?? this.tracks.get(entry.generation),
+          generation: entry.generation,
         }),
       ),
       nextOffset: `${nextOffset}`,

@@ -118,6 +118,7 @@ export class Target {
       }
     }
     for (const [name, generation] of Object.entries(this.state.generations)) {
+      this.log.setTrack(name, generation.track);
       const alive = [...(this.instances.get(name)?.values() ?? [])].filter(
         instance => !instance.isStopping,
       );
@@ -163,10 +164,6 @@ export class Target {
     return [...this.instances.values()].flatMap(running =>
       [...running.values()].map(instance => instance.state()),
     );
-  }
-
-  trackOf(generation: string): string | undefined {
-    return this.state.generations[generation]?.track;
   }
 
   snapshot(nowMs: number): TargetSnapshot {

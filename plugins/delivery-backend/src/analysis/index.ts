@@ -2,3 +2,4 @@ export { judge } from './judge';
 export { measure } from './measure';
 export { nextMeasurementAtMs } from './windows';
 export { formatValue, labelOf } from './names';
+export { newInCanary } from './logs';

@@ -8,7 +8,7 @@ import {
   Reason,
   TimelineEvent,
 } from '@slipway/backstage-plugin-delivery-common';
-import { DeliveryStore, Lease, TargetRow } from '../store';
+import { DeliveryStore, DeploymentEvidence, Lease, TargetRow } from '../store';
 import { EngineContext } from './context';
 import { LeaseKeeper } from './leaseKeeper';
 import { News, newsOfTransition } from './news';
@@ -38,6 +38,10 @@ export class Changes {
   readonly measurements: Array<{ deploymentId: string; rows: Measurement[] }> =
     [];
   readonly audits: AuditEntry[] = [];
+  readonly evidence: Array<{
+    deploymentId: string;
+    evidence: Partial<DeploymentEvidence>;
+  }> = [];
   /** Makes our epoch newer than the world's. */
   takeOverFrom?: number;
 
@@ -106,6 +110,7 @@ export class Changes {
       this.created.length === 0 &&
       this.measurements.length === 0 &&
       this.audits.length === 0 &&
+      this.evidence.length === 0 &&
       this.takeOverFrom === undefined &&
       sameJson(this.row, this.original) &&
       this.changedDeployments().length === 0
@@ -152,6 +157,9 @@ export async function commit(options: {
     }
     for (const { deploymentId, rows } of changes.measurements) {
       await store.deployments.addMeasurements(deploymentId, rows, tx);
+    }
+    for (const { deploymentId, evidence } of changes.evidence) {
+      await store.deployments.saveEvidence(deploymentId, evidence, tx);
     }
     if (changes.answers.length > 0) {
       await store.commands.answer(changes.answers, tx);

@@ -2,7 +2,7 @@ import { LoggerService } from '@backstage/backend-plugin-api';
 import { Reason } from '@slipway/backstage-plugin-delivery-common';
 import { Connection } from '@slipway/backstage-plugin-delivery-node';
 import { EnvironmentConfig } from '../definition';
-import { DeliveryStore, ReleaseRow } from '../store';
+import { DeliveryStore, DeploymentEvidence, ReleaseRow } from '../store';
 import { createObserver, Observer } from './observe';
 import { createPlanCache, PlanCache } from './planCache';
 import { defaultRooms } from './rooms';
@@ -27,6 +27,8 @@ export interface TargetMemory {
   lastWrite?: { signature: string; atMs: number };
   /** What the world looked like, and since when it looks like that. */
   waiting?: { signature: string; sinceMs: number };
+  /** What the store has of the active deployment's evidence. */
+  evidence?: { deploymentId: string; known: Partial<DeploymentEvidence> };
   /** Looks in a row that threw. */
   failures?: number;
 }

@@ -10,8 +10,10 @@ import { Changes, save } from './changes';
 import { forgiveAbsence } from './absence';
 import { applyDecision } from './applyDecision';
 import { bringAbout } from './bringAbout';
+import { compareLogs } from './candidateLogs';
 import { EngineContext, memoryOf } from './context';
 import { activeRollout } from './deploymentRows';
+import { keepEvidence } from './evidence';
 import { holdForeign } from './foreignEpoch';
 import { LeaseKeeper } from './leaseKeeper';
 import { takeMeasurements } from './measuring';
@@ -181,7 +183,7 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
   const { target } = changes.row;
 
   const { turn, start, wakeAtMs: waitingWakeAtMs } = await takeTurn(round);
-  const [world, measured] = await Promise.all([
+  const [world, measured, novelty] = await Promise.all([
     context.observer.observe(
       target,
       connection,
@@ -189,6 +191,7 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
       keeper.signal,
     ),
     takeMeasurements(round),
+    compareLogs(round),
   ]);
   const nowMs = context.clock.now();
   const before = changes.row.record;
@@ -212,6 +215,7 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
     record: { ...decision.record, applied: before.applied, stableHealth },
   };
   applyDecision(round, decision, start, turn, memory.trouble?.reason);
+  await keepEvidence(round, { logs: novelty, traffic: world.traffic });
   const moved = hasMoved(changes, decision);
 
   const row = changes.isEmpty()

@@ -63,6 +63,8 @@ export async function runTargetTick(
       return {};
     }
     const memory = memoryOf(context, lease.id);
+    // What it remembers of the store may not have been written.
+    delete memory.evidence;
     if (parent.aborted) {
       wakeAtMs = clock.now();
     } else if (isVersionConflict(error)) {

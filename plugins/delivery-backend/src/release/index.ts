@@ -6,3 +6,4 @@ export type {
   ReleaseRunnerOptions,
   ReleaseTuning,
 } from './types';
+export { createRedactor } from './redact';

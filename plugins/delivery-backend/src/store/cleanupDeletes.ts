@@ -53,6 +53,13 @@ export async function deleteDeployments(
     for (const table of PARTS_OF_DEPLOYMENT) {
       await deleteParts(tx, table, 'deployment_id', chunk, deleted);
     }
+    await deleteRows(
+      tx,
+      'deployment_evidence',
+      'deployment_id',
+      deleted,
+      query => query.whereIn('deployment_id', chunk),
+    );
     await deleteRows(tx, 'deployments', 'id', deleted, query =>
       query.whereIn('id', chunk),
     );

@@ -5,6 +5,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { ConflictError } from '@backstage/errors';
 import { StoreContext } from './context';
+import { createEvidence } from './evidence';
 import { addFeed } from './feed';
 import { createHistory } from './history';
 import { Keyset, readPage } from './paging';
@@ -40,6 +41,7 @@ export function createDeploymentsStore(
 
   return {
     ...createHistory(context),
+    ...createEvidence(context),
 
     async create({ idempotencyKey, ...row }, tx) {
       const targetId = stringifyTarget(row);

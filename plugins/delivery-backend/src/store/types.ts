@@ -9,6 +9,7 @@ import {
   Digest,
   Finding,
   Hold,
+  LogNovelty,
   Measurement,
   Page,
   Release,
@@ -17,6 +18,7 @@ import {
   TargetRecord,
   TargetRef,
   TimelineEvent,
+  TrafficPoint,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Plan } from '@slipway/backstage-plugin-delivery-node';
 
@@ -170,6 +172,13 @@ export interface TargetsStore {
   ): Promise<void>;
 }
 
+/** What is kept beside a deployment, for its page; never in lists. */
+export interface DeploymentEvidence {
+  /** Oldest first; bounded. */
+  traffic: TrafficPoint[];
+  logs: LogNovelty;
+}
+
 export interface DeploymentsStore {
   /**
    * Idempotent by key within the target (and by id): the existing one is
@@ -209,6 +218,16 @@ export interface DeploymentsStore {
     deploymentId: string,
     analysisId?: string,
   ): Promise<Measurement[]>;
+  /** Replaces what is given, and tells of new evidence of the logs. */
+  saveEvidence(
+    deploymentId: string,
+    evidence: Partial<DeploymentEvidence>,
+    tx: StoreTx,
+  ): Promise<void>;
+  evidence(
+    deploymentId: string,
+    tx?: StoreTx,
+  ): Promise<Partial<DeploymentEvidence>>;
   /** Idempotent by id. */
   addEvents(events: TimelineEvent[], tx?: StoreTx): Promise<void>;
   /** The newest `limit` of them, oldest first. */

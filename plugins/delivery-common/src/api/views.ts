@@ -8,6 +8,7 @@ import {
   Health,
   Hold,
   InstanceState,
+  LogNovelty,
   Measurement,
   AnalysisVerdict,
   Observed,
@@ -15,6 +16,7 @@ import {
   ServiceRef,
   TargetRecord,
   TimelineEvent,
+  TrafficPoint,
   TrafficState,
   WorkloadsState,
 } from '../model';
@@ -131,6 +133,13 @@ export interface DeploymentDetail {
   verbs: Record<string, { allowed: boolean; reason?: string }>;
   /** What applies: config and secret versions that a rollback would not bring back. */
   notRestorable: string[];
+  /**
+   * What the new version logged and stable did not, once it failed or waits for
+   * a person. Only for who may read the service's logs.
+   */
+  newInCanary?: LogNovelty;
+  /** Asked and measured shares from its start on, oldest first; thinned. */
+  traffic?: TrafficPoint[];
 }
 
 /** @public */
@@ -165,7 +174,13 @@ export interface LogLine {
   text: string;
   stream?: 'stdout' | 'stderr' | 'system';
   instance?: string;
+  /** The role that the instance had when it wrote the line. */
   track?: string;
+  /** Which running copy wrote it; stays true when roles have changed. */
+  generation?: string;
+  /** The release of the generation, and its version, where that is known. */
+  releaseId?: string;
+  version?: string;
 }
 
 /** @public */

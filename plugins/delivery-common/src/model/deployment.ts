@@ -1,5 +1,5 @@
 import { Actor, ServiceRef } from './identity';
-import { Outcome, RolloutState } from './rollout';
+import { Outcome, RolloutState, TrafficShare } from './rollout';
 import { Reason } from './verdict';
 
 /** @public */
@@ -65,6 +65,48 @@ export interface Deployment {
   rollout?: RolloutState;
   previousReleaseId?: string;
   rowVersion: number;
+}
+
+/**
+ * Error-like log lines that the candidate of a deployment wrote and stable did
+ * not. Lines count as the same when they differ in numbers, ids and times only.
+ *
+ * @public
+ */
+export interface LogNovelty {
+  /** When the logs were compared. */
+  atMs: number;
+  /** Most telling first; bounded. Empty: nothing like that was found. */
+  lines: LogNoveltyLine[];
+  /** Kinds of such lines that are left out of `lines`. */
+  more: number;
+  /** How many lines of each were compared; 0 of stable means nothing to compare with. */
+  compared: { candidate: number; stable: number };
+  /** Why the logs could not be compared; `lines` is empty then. */
+  problem?: string;
+}
+
+/** @public */
+export interface LogNoveltyLine {
+  /** The last line of its kind, with what belongs to it (a stack trace). */
+  text: string;
+  count: number;
+  firstAtMs: number;
+  lastAtMs: number;
+  instance?: string;
+}
+
+/**
+ * The shares of a target's traffic at one time of a deployment.
+ *
+ * @public
+ */
+export interface TrafficPoint {
+  atMs: number;
+  /** From here on, by generation, until the next point. */
+  asked: TrafficShare[];
+  /** What flowed in the `windowMs` before, where the data plane tells. */
+  measured?: { shares: TrafficShare[]; requests: number; windowMs: number };
 }
 
 /** @public */

@@ -1,10 +1,11 @@
 /**
- * Which shares a deployment asked for, when: read from its timeline, for a
- * deployment that ended long ago has no live traffic to show.
+ * Which share the new version of a deployment was asked to serve and really
+ * served, when: a deployment that ended long ago has no live traffic to show.
  */
 import {
   Deployment,
-  TimelineEvent,
+  TrafficPoint,
+  TrafficShare,
   isTerminalDeployment,
 } from '@slipway/backstage-plugin-delivery-common';
 
@@ -14,98 +15,81 @@ export interface SharesPeriod {
   toMs: number;
   /** 0..100: what the deployment's own version was asked to serve. */
   newPercent: number;
+  /** 0..100: what it served when that was last measured in this period. */
+  measuredPercent?: number;
 }
 
-interface Change {
-  atMs: number;
-  newPercent: number;
-}
+type Change = Omit<SharesPeriod, 'fromMs' | 'toMs'> & { atMs: number };
 
-/** `Traffic: 90 % stable, 10 % canary`: the shares are in the event's words only. */
-const SHARE = /(\d+(?:\.\d+)?) % (\S+?)(?:,|$)/g;
-
-/** Empty when nothing is known of it: never started, or its events are gone. */
+/** Empty when nothing is known of it: it never started. */
 export function sharesOverTime(
   deployment: Deployment,
-  events: TimelineEvent[],
+  points: TrafficPoint[] | undefined,
   nowMs: number,
 ): SharesPeriod[] {
-  const { startedAtMs, finishedAtMs } = deployment;
-  if (startedAtMs === undefined) {
+  const { startedAtMs, finishedAtMs, rollout } = deployment;
+  if (startedAtMs === undefined || !rollout) {
     return [];
   }
-  const asked = askedChanges(events);
-  const changes = asked.length > 0 ? asked : stepChanges(deployment);
+  const noted = (points ?? []).map(
+    (point): Change => ({
+      atMs: point.atMs,
+      newPercent: percentOf(point.asked, rollout.candidate.generation),
+      ...(point.measured
+        ? {
+            measuredPercent: percentOf(
+              point.measured.shares,
+              rollout.candidate.generation,
+            ),
+          }
+        : {}),
+    }),
+  );
+  const changes = noted.length > 0 ? noted : stepChanges(deployment);
   if (changes.length === 0) {
     return [];
   }
-  // Until the first change all of it went where it went before.
-  const known = deployment.previousReleaseId
-    ? [{ atMs: startedAtMs, newPercent: 0 }, ...changes]
-    : changes;
   const endMs = isTerminalDeployment(deployment.status)
-    ? finishedAtMs ?? known[known.length - 1].atMs
+    ? finishedAtMs ?? changes[changes.length - 1].atMs
     : nowMs;
   const periods: SharesPeriod[] = [];
-  known.forEach(({ atMs, newPercent }, index) => {
-    const toMs = Math.max(atMs, known[index + 1]?.atMs ?? endMs);
+  changes.forEach(({ atMs, newPercent, measuredPercent }, index) => {
+    const toMs = Math.max(atMs, changes[index + 1]?.atMs ?? endMs);
     const last = periods[periods.length - 1];
     if (last?.newPercent === newPercent) {
       last.toMs = toMs;
-    } else {
-      periods.push({ fromMs: atMs, toMs, newPercent });
+      last.measuredPercent = measuredPercent ?? last.measuredPercent;
+      return;
     }
+    if (last && measuredPercent !== undefined) {
+      // It was measured in the window before the change.
+      last.measuredPercent = measuredPercent;
+    }
+    periods.push({ fromMs: atMs, toMs, newPercent });
   });
   return periods;
 }
 
-function askedChanges(events: TimelineEvent[]): Change[] {
-  const ordered = [...events].sort((a, b) => a.atMs - b.atMs);
-  const changes: Change[] = [];
-  // Once it is promoted, "stable" is the new version.
-  let promoted = false;
-  for (const event of ordered) {
-    promoted ||= event.type === 'promoted';
-    const newPercent =
-      event.type === 'traffic-asked'
-        ? readNewPercent(event.message, promoted)
-        : undefined;
-    if (newPercent !== undefined) {
-      changes.push({ atMs: event.atMs, newPercent });
-    }
-  }
-  return changes;
-}
-
-function readNewPercent(
-  message: string,
-  promoted: boolean,
-): number | undefined {
-  const shares = [...message.matchAll(SHARE)];
-  if (shares.length === 0) {
-    return undefined;
-  }
+function percentOf(shares: TrafficShare[], generation: string): number {
   return shares
-    .filter(
-      ([, , track]) =>
-        track === 'canary' ||
-        track === 'preview' ||
-        (promoted && track === 'stable'),
-    )
-    .reduce((sum, [, percent]) => sum + Number(percent), 0);
+    .filter(share => share.generation === generation)
+    .reduce((sum, share) => sum + share.percent, 0);
 }
 
-/** The weights of the steps that were begun, when no event tells. */
+/** The weights of the steps that were begun, of a deployment without points. */
 function stepChanges(deployment: Deployment): Change[] {
-  const { rollout } = deployment;
+  const { rollout, startedAtMs = 0 } = deployment;
   const changes: Change[] = [];
-  for (const { step, startedAtMs } of rollout?.steps ?? []) {
-    if (step.type === 'weight' && startedAtMs !== undefined) {
-      changes.push({ atMs: startedAtMs, newPercent: step.percent });
+  for (const { step, startedAtMs: atMs } of rollout?.steps ?? []) {
+    if (step.type === 'weight' && atMs !== undefined) {
+      changes.push({ atMs, newPercent: step.percent });
     }
   }
   if (rollout?.abort && changes.length > 0) {
     changes.push({ atMs: rollout.abort.sinceMs, newPercent: 0 });
   }
-  return changes;
+  // Until the first change all of it went where it went before.
+  return deployment.previousReleaseId && changes.length > 0
+    ? [{ atMs: startedAtMs, newPercent: 0 }, ...changes]
+    : changes;
 }

@@ -65,6 +65,7 @@ export function createTargetsRouter({ httpAuth, services }: RouteOptions) {
     res.json(
       await services.targets.logs(context, targetParam(req), {
         instance: queryText(req, 'instance'),
+        generation: queryText(req, 'generation'),
         after: queryText(req, 'after'),
         waitMs: queryNumber(req, 'waitMs', 0),
         limit: queryNumber(req, 'limit', 500),

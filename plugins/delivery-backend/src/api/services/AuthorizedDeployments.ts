@@ -9,6 +9,7 @@ import {
   ServiceRef,
   TargetRef,
   deliveryDeployPermission,
+  deliveryLogsReadPermission,
   deliveryRollbackPermission,
   deliveryTargetReadPermission,
   stringifyTarget,
@@ -71,7 +72,10 @@ export class AuthorizedDeployments implements DeploymentsService {
   }
 
   async get(context: Context, id: string): Promise<DeploymentDetail> {
-    const granted = await this.#readable(context, id, TARGET_PAGE_PERMISSIONS);
+    const granted = await this.#readable(context, id, [
+      ...TARGET_PAGE_PERMISSIONS,
+      deliveryLogsReadPermission,
+    ]);
     return this.#inner.get(granted, id);
   }
 

@@ -113,7 +113,7 @@ export class AuthorizedTargets implements TargetsService {
   async logs(
     context: Context,
     target: TargetRef,
-    query: LogQuery & { instance?: string },
+    query: LogQuery & { instance?: string; generation?: string },
   ): Promise<LogChunk> {
     const granted = await this.#access.grant(context, [
       deliveryLogsReadPermission,

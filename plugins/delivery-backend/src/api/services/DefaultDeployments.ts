@@ -9,6 +9,7 @@ import {
   Page,
   ServiceRef,
   TargetRef,
+  deliveryLogsReadPermission,
   deliveryTargetReadPermission,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -64,12 +65,20 @@ export class DefaultDeployments implements DeploymentsService {
     const { store } = this.#deps;
     const deployment = await this.#deployment(id);
     const target = targetOf(deployment);
-    const [row, release, events, pendingCommands] = await Promise.all([
-      store.targets.get(target),
-      store.releases.get(deployment.releaseId),
-      store.deployments.events({ deploymentId: id, limit: DETAIL_EVENTS }),
-      store.commands.pending([id, stringifyTarget(target)]),
-    ]);
+    const [row, release, events, pendingCommands, evidence] = await Promise.all(
+      [
+        store.targets.get(target),
+        store.releases.get(deployment.releaseId),
+        store.deployments.events({ deploymentId: id, limit: DETAIL_EVENTS }),
+        store.commands.pending([id, stringifyTarget(target)]),
+        store.deployments.evidence(id),
+      ],
+    );
+    const mayReadLogs = context.grants.decide(deliveryLogsReadPermission, {
+      service: target.service,
+      owner: row?.owner,
+      system: row?.system,
+    }).allowed;
     const complete = withRollout(deployment, row);
     return {
       deployment: complete,
@@ -109,6 +118,8 @@ export class DefaultDeployments implements DeploymentsService {
         }),
       ),
       notRestorable: [],
+      ...(mayReadLogs && evidence.logs ? { newInCanary: evidence.logs } : {}),
+      traffic: evidence.traffic ?? [],
     };
   }
 

@@ -123,7 +123,7 @@ export class DefaultTargets implements TargetsService {
   async logs(
     _context: Context,
     target: TargetRef,
-    query: LogQuery & { instance?: string },
+    query: LogQuery & { instance?: string; generation?: string },
   ): Promise<LogChunk> {
     const { logs, type, name } = this.#connection(target);
     if (!logs) {
@@ -131,8 +131,15 @@ export class DefaultTargets implements TargetsService {
         `The connection ${type}/${name} of ${target.environment} keeps no logs`,
       );
     }
-    const { instance, after, limit, waitMs } = query;
-    return logs.read({ target, instance, after, limit, waitMs }, query.signal);
+    const { instance, generation, after, limit, waitMs } = query;
+    const chunk = await logs.read(
+      { target, instance, generation, after, limit, waitMs },
+      query.signal,
+    );
+    return {
+      ...chunk,
+      lines: await this.#targets.withReleases(target, chunk.lines),
+    };
   }
 
   #connection(target: TargetRef): Connection {

@@ -1,6 +1,9 @@
 import {
   AnalysisVerdict,
   Deployment,
+  GenerationRole,
+  LogLine,
+  TargetRef,
   TargetView,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -118,6 +121,40 @@ export class TargetReader {
         nowMs: clock(),
       }),
     );
+  }
+
+  /**
+   * Says of each line which release wrote it, as far as the record of the
+   * target still knows the generation.
+   */
+  async withReleases(target: TargetRef, lines: LogLine[]): Promise<LogLine[]> {
+    if (!lines.some(line => line.generation && !line.releaseId)) {
+      return lines;
+    }
+    const record = (await this.#deps.store.targets.get(target))?.record;
+    const roles: Array<
+      Pick<GenerationRole, 'generation' | 'releaseId'> | undefined
+    > = [
+      record?.stable,
+      record?.rollout?.candidate,
+      ...(record?.draining ?? []),
+      ...(record?.promoted ?? []),
+    ];
+    const releases = new Map<string, Pick<LogLine, 'releaseId' | 'version'>>();
+    for (const generation of new Set(lines.map(line => line.generation))) {
+      const role = roles.find(it => it?.generation === generation);
+      if (generation && role) {
+        const label = await this.#label(role.releaseId);
+        releases.set(generation, {
+          releaseId: role.releaseId,
+          ...(label ? { version: label.version } : {}),
+        });
+      }
+    }
+    return lines.map(line => ({
+      ...line,
+      ...releases.get(line.generation ?? ''),
+    }));
   }
 
   async #label(releaseId: string): Promise<ReleaseLabel | undefined> {

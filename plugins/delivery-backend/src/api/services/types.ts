@@ -146,6 +146,6 @@ export interface TargetsService {
   logs(
     context: Context,
     target: TargetRef,
-    query: LogQuery & { instance?: string },
+    query: LogQuery & { instance?: string; generation?: string },
   ): Promise<LogChunk>;
 }

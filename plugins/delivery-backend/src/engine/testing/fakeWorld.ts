@@ -1,8 +1,10 @@
 import {
   InstanceState,
+  LogLine,
   Measurement,
   TargetRef,
   TrafficShare,
+  TrafficState,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import {
@@ -55,6 +57,11 @@ export class FakeWorld {
   readonly behaviours = new Map<string, PlanBehaviour>();
   readonly releaseOfPlan = new Map<string, string>();
   calls = 0;
+  /** What instances wrote; an answer to a failing read. */
+  lines: LogLine[] = [];
+  logsFail = false;
+  /** What flows, when the router of this world tells. */
+  measured?: TrafficState['measured'];
   private readonly targets = new Map<string, FakeTarget>();
   private serial = 0;
 
@@ -240,13 +247,27 @@ export class FakeWorld {
           this.calls += 1;
           const state = this.target(target);
           return {
-            known: { accepted: state.shares },
+            known: {
+              accepted: state.shares,
+              ...(this.measured ? { measured: this.measured } : {}),
+            },
             observedAtMs: this.now(),
             reflects: state.trafficRevision,
           };
         },
       },
       metrics: [this.metrics()],
+      logs: {
+        read: async ({ generation }) => {
+          if (this.logsFail) {
+            throw new Error('the logs are away');
+          }
+          const lines = this.lines.filter(
+            line => !generation || line.generation === generation,
+          );
+          return { lines, nextOffset: `${lines.length}`, ended: false };
+        },
+      },
     };
   }
 

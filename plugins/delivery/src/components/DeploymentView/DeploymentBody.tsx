@@ -26,6 +26,7 @@ import { SharesOverTime, TrafficBars } from '../TrafficBars';
 import { VerbBar } from '../VerbBar';
 import { AuditLine } from './AuditLine';
 import { Gates } from './Gates';
+import { NewInCanary } from './NewInCanary';
 import { OutcomeSentence } from './OutcomeSentence';
 import { outcomeReason } from './outcomeReason';
 import { openingStep } from './chooseStep';
@@ -85,6 +86,7 @@ export function DeploymentBody(props: {
         <NextUp deployment={deployment} />
       </div>
       <OutcomeSentence deployment={deployment} target={target.value} />
+      <NewInCanary detail={detail} />
       <TrafficPart detail={detail} view={target.value} />
       <PartState
         resource={target}
@@ -129,10 +131,10 @@ function TrafficPart(props: {
   view: TargetView | undefined;
 }) {
   const { detail, view } = props;
-  const { deployment, events } = detail;
+  const { deployment } = detail;
   const t = useDeliveryTranslation();
   const nowMs = useNow();
-  const periods = sharesOverTime(deployment, events, nowMs);
+  const periods = sharesOverTime(deployment, detail.traffic, nowMs);
   const live = view && activeDeployment(view)?.id === deployment.id;
   if (!live && periods.length === 0) {
     return null;

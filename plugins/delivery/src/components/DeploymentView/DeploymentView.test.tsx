@@ -6,7 +6,6 @@ import {
   canaryTarget,
   deployment,
   deploymentDetail,
-  event,
   heldTarget,
   measurements,
   overview,
@@ -25,13 +24,34 @@ function rolledBack(): FakeDeliveryApi {
   const api = new FakeDeliveryApi();
   const shown = rolledBackDeployment();
   const { startedAtMs = 0, finishedAtMs = 0 } = shown;
-  const asked = (atMs: number, message: string) =>
-    event({ id: message, atMs, type: 'traffic-asked', message });
+  const generation = shown.rollout?.candidate.generation ?? '';
+  const shares = (percent: number) => [
+    { generation: 'g172', percent: 100 - percent },
+    { generation, percent },
+  ];
   api.detail = deploymentDetail(shown, {
-    events: [
-      asked(startedAtMs + 1_000, 'Traffic: 90 % stable, 10 % canary'),
-      asked(finishedAtMs - 1_000, 'Traffic: 100 % stable'),
+    traffic: [
+      { atMs: startedAtMs, asked: shares(0) },
+      { atMs: startedAtMs + 1_000, asked: shares(10) },
+      {
+        atMs: finishedAtMs - 1_000,
+        asked: shares(0),
+        measured: { shares: shares(9.5), requests: 200, windowMs: 10_000 },
+      },
     ],
+    newInCanary: {
+      atMs: finishedAtMs,
+      lines: [
+        {
+          text: 'TypeError: price is undefined',
+          count: 12,
+          firstAtMs: startedAtMs,
+          lastAtMs: finishedAtMs - 2_000,
+        },
+      ],
+      more: 0,
+      compared: { candidate: 90, stable: 800 },
+    },
   });
   api.overview = overview({ targets: [heldTarget()] });
   api.measured = measurements(true);
@@ -68,8 +88,16 @@ describe('DeploymentView', () => {
     expect(screen.queryByText(/^Next:|^until/)).not.toBeInTheDocument();
     expect(
       screen.getByRole('img', {
-        name: /Asked shares over time: from .* v1.8.0 0 %, from .* v1.8.0 10 %, from .* v1.8.0 0 %/,
+        name: /Asked shares over time: from .* v1.8.0 0 %, from .* v1.8.0 10 % \(measured 9.5 %\), from .* v1.8.0 0 %/,
       }),
+    ).toBeInTheDocument();
+    // What its logs tell and stable's do not.
+    expect(
+      screen.getByText('TypeError: price is undefined'),
+    ).toBeInTheDocument();
+    expect(screen.getByText(/^12 times, last/)).toBeInTheDocument();
+    expect(
+      screen.getByText(/stable did not write \(90 and 800 lines compared\)/),
     ).toBeInTheDocument();
     expect(
       await screen.findByRole('button', { name: 'Retry' }),

@@ -47,7 +47,10 @@ const useStyles = makeStyles((theme: Theme) => ({
   swatch: { width: 20, height: 10, borderRadius: 2 },
 }));
 
-/** The asked shares of a deployment from its start to its end, one stack a period. */
+/**
+ * The asked shares of a deployment from its start to its end, one stack a
+ * period, with what was measured in it.
+ */
 export function SharesOverTime(props: {
   periods: SharesPeriod[];
   version: string;
@@ -57,11 +60,17 @@ export function SharesOverTime(props: {
   const classes = useStyles();
   const label = periods
     .map(period =>
-      t('deployment.periodLabel', {
-        at: formatClock(period.fromMs),
-        version,
-        percent: formatPercent(period.newPercent),
-      }),
+      t(
+        period.measuredPercent === undefined
+          ? 'deployment.periodLabel'
+          : 'deployment.periodMeasured',
+        {
+          at: formatClock(period.fromMs),
+          version,
+          percent: formatPercent(period.newPercent),
+          measured: formatPercent(period.measuredPercent ?? 0),
+        },
+      ),
     )
     .join(', ');
   // A period that lasted as long as all others still leaves them room.
@@ -102,6 +111,13 @@ export function SharesOverTime(props: {
               style={grow(period)}
             >
               <strong>{formatPercent(period.newPercent)}</strong>
+              {period.measuredPercent !== undefined && (
+                <div>
+                  {t('deployment.measuredShort', {
+                    percent: formatPercent(period.measuredPercent),
+                  })}
+                </div>
+              )}
             </div>
           ))}
         </div>
