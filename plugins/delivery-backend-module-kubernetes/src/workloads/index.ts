@@ -1,3 +1,4 @@
 export { createWorkloads, type WorkloadsOptions } from './workloads';
+export { createDelegatedRollout } from './delegatedRollout';
 export { release } from './adoption';
 export type { PlatformDigests } from './digests';

@@ -110,7 +110,7 @@ async function look(
     observedAtMs,
     reflects:
       ours.length > 0
-        ? Math.min(...ours.map(reflected))
+        ? Math.min(...ours.map(reflectedRevision))
         : (await readTargetState(client, target, namespace, signal)).revision,
   };
 }
@@ -119,7 +119,8 @@ function generationOf({ metadata }: Pod): string | undefined {
   return metadata.labels?.[GENERATION_LABEL];
 }
 
-function reflected({ object }: LiveDeployment): number {
+/** The revision of ours that the Deployment controller has acted on, at least. */
+export function reflectedRevision({ object }: LiveDeployment): number {
   const revision = revisionOf(object);
   const seen = object.status?.observedGeneration ?? 0;
   return seen >= (object.metadata.generation ?? 0) ? revision : revision - 1;

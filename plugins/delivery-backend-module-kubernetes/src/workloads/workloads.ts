@@ -1,56 +1,24 @@
 import { ConflictError } from '@backstage/errors';
 import { isKnown, TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import {
-  Fence,
   Plan,
   TrafficRouter,
   Workloads,
 } from '@slipway/backstage-plugin-delivery-node';
-import {
-  assertWritable,
-  fencedApply,
-  fencedDelete,
-  FieldConflict,
-  noteTargetState,
-  readTargetState,
-  WriteContext,
-} from '../apply';
+import { fencedDelete, noteTargetState } from '../apply';
 import { refOf } from '../client';
 import { ClusterAccess } from '../clusterAccess';
-import { createCrashEvidence, PodOwner } from '../health';
-import {
-  ADOPTED_ANNOTATION,
-  GENERATION_LABEL,
-  generationName,
-  ROLE_LABEL,
-  RUN_ANNOTATION,
-  TARGET_LABEL,
-  targetLabel,
-} from '../names';
-import {
-  DEFAULT_POLICY,
-  KubePlan,
-  ManifestPolicy,
-  mapping,
-  readPlan,
-} from '../plan';
-import { generationService } from '../traffic';
-import { adopt, retire } from './adoption';
-import {
-  generationDeployment,
-  GenerationWish,
-  InPlace,
-} from './deploymentManifest';
+import { createCrashEvidence } from '../health';
+import { ADOPTED_ANNOTATION, GENERATION_LABEL } from '../names';
+import { DEFAULT_POLICY, KubePlan, ManifestPolicy, readPlan } from '../plan';
+import { retire } from './adoption';
 import { createDigestCheck, PlatformDigests } from './digests';
+import { ensureInPlace, ensureOwn } from './ensure';
 import { inspectPlan } from './inspect';
 import { observeWorkloads } from './observeWorkloads';
-import {
-  isPodOf,
-  LiveDeployment,
-  readDeployments,
-  readPods,
-} from './readTarget';
-import { scaledNow, scaleOf } from './scale';
+import { isPodOf, readPods } from './readTarget';
+import { ensureServices, removeServices } from './services';
+import { adoptPlain, assertNotOlder, openSession, Session } from './session';
 
 export interface WorkloadsOptions {
   cluster: ClusterAccess;
@@ -75,52 +43,36 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
     return known;
   }
 
-  async function open(
-    target: TargetRef,
-    fence: Fence,
-    signal: AbortSignal,
-  ): Promise<{ context: WriteContext; deployments: LiveDeployment[] }> {
-    const namespace = await cluster.namespaceOf(target);
-    const context = { client, target, namespace, fence, signal };
-    const deployments = await readDeployments(
-      client,
-      target,
-      namespace,
-      signal,
-    );
-    deployments.forEach(({ object }) => assertWritable(context, object));
-    return { context, deployments };
-  }
-
   return {
     fencing: 'compare-and-set',
     inspect: async (objects, _images, target) =>
       await inspectPlan({ cluster, policy, objects, target }),
     async ensure(target, fence, { inPlace, ...wish }, signal) {
       const kubePlan = kubePlanOf(wish.plan);
-      const { context, deployments } = await open(target, fence, signal);
-      const mine = deployments.find(
+      const session = await openSession(cluster, target, fence, signal);
+      const mine = session.deployments.find(
         ({ role, generation }) =>
           role === 'workload' && generation === wish.generation,
       );
       const isInPlace = mine ? mine.inPlace : inPlace === true;
       if (!mine) {
-        await assertNotOlder(context, deployments);
+        await assertNotOlder(session);
         if (!isInPlace) {
-          await adoptPlain(context, deployments, kubePlan);
+          await adoptPlain(session, kubePlan);
         }
       }
-      await ensureServices(context, kubePlan, wish.generation);
+      await ensureServices(session.context, kubePlan, wish.generation);
       if (isInPlace) {
-        await ensureInPlace(context, deployments, kubePlan, wish);
+        await ensureInPlace(session, kubePlan, wish);
       } else {
-        await ensureOwn(context, deployments, kubePlan, wish);
+        await ensureOwn(session, kubePlan, wish);
       }
     },
     observe: (target, signal) =>
       observeWorkloads({ cluster, evidence, digests }, target, signal),
     async remove(target, fence, generation, signal) {
-      const { context, deployments } = await open(target, fence, signal);
+      const session = await openSession(cluster, target, fence, signal);
+      const { context, deployments } = session;
       await assertNoShare(traffic, target, generation, signal);
       const mine = deployments.find(
         deployment => deployment.generation === generation,
@@ -131,7 +83,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
         await fencedDelete(context, refOf(mine.object), {
           existing: mine.object,
         });
-      } else if (await isBeingReplaced(context, deployments, generation)) {
+      } else if (await isBeingReplaced(session, generation)) {
         return;
       }
       await removeServices(context, generation);
@@ -143,10 +95,10 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
 
 /** Kubernetes takes its last pods away in place; until then they serve. */
 async function isBeingReplaced(
-  { client, target, namespace, signal }: WriteContext,
-  deployments: LiveDeployment[],
+  { context, deployments }: Session,
   generation: string,
 ): Promise<boolean> {
+  const { client, target, namespace, signal } = context;
   const inPlace = deployments.filter(deployment => deployment.inPlace);
   if (inPlace.length === 0) {
     return false;
@@ -158,186 +110,6 @@ async function isBeingReplaced(
       !pod.metadata.deletionTimestamp &&
       inPlace.some(({ object }) => isPodOf(pod, object)),
   );
-}
-
-/** The fence when nothing runs. */
-async function assertNotOlder(
-  context: WriteContext,
-  deployments: LiveDeployment[],
-): Promise<void> {
-  const { client, target, namespace, signal } = context;
-  if (deployments.length === 0) {
-    const { object } = await readTargetState(client, target, namespace, signal);
-    if (object) {
-      assertWritable(context, object);
-    }
-  }
-}
-
-/** What ran here before us under the Plan's name is seen as a generation from now on. */
-async function adoptPlain(
-  context: WriteContext,
-  deployments: LiveDeployment[],
-  { workload }: KubePlan,
-): Promise<void> {
-  const { name } = workload.metadata;
-  if (!deployments.some(({ object }) => object.metadata.name === name)) {
-    await adopt(context, { name });
-  }
-}
-
-async function ensureServices(
-  context: WriteContext,
-  { traffic }: KubePlan,
-  generation: string,
-): Promise<void> {
-  const { client, target, namespace, signal } = context;
-  if (traffic.services.length === 0) {
-    return;
-  }
-  const { items } = await client.list(
-    { apiVersion: 'v1', kind: 'Service' },
-    { namespace, labelSelector: selectorOf(target, generation) },
-    signal,
-  );
-  const there = new Set(
-    items
-      .filter(({ metadata }) => !metadata.deletionTimestamp)
-      .map(({ metadata }) => metadata.name),
-  );
-  for (const main of traffic.services) {
-    const service = generationService(
-      { ...main, metadata: { ...main.metadata, namespace } },
-      target,
-      generation,
-    );
-    if (!there.has(service.metadata.name)) {
-      await fencedApply(context, refOf(service), () => service, {
-        ownName: true,
-      });
-    }
-  }
-}
-
-function selectorOf(target: TargetRef, generation: string): string {
-  return `${TARGET_LABEL}=${targetLabel(
-    target,
-  )},${GENERATION_LABEL}=${generation}`;
-}
-
-async function removeServices(
-  context: WriteContext,
-  generation: string,
-): Promise<void> {
-  const { client, target, namespace, signal } = context;
-  const { items } = await client.list(
-    { apiVersion: 'v1', kind: 'Service' },
-    { namespace, labelSelector: selectorOf(target, generation) },
-    signal,
-  );
-  for (const existing of items) {
-    if (existing.metadata.labels?.[ROLE_LABEL] === 'generation-service') {
-      await fencedDelete(context, refOf(existing), { existing });
-    }
-  }
-}
-
-/** A Deployment of the generation's own: made once, scaled, never rolled. */
-async function ensureOwn(
-  context: WriteContext,
-  deployments: LiveDeployment[],
-  kubePlan: KubePlan,
-  wish: GenerationWish,
-): Promise<void> {
-  const { client, target, namespace, signal } = context;
-  const name = generationName(kubePlan.workload.metadata.name, wish.generation);
-  const scaled = await scaledNow(client, kubePlan, namespace, signal);
-  await fencedApply(
-    context,
-    { apiVersion: 'apps/v1', kind: 'Deployment', name, namespace },
-    (existing: PodOwner | undefined) =>
-      generationDeployment({
-        kubePlan,
-        target,
-        namespace,
-        wish,
-        scale: scaleOf({ wish, kubePlan, name, existing, scaled, deployments }),
-      }),
-    {
-      ownName: true,
-      existing: named(deployments, name),
-      mayTake: isLeftByScaler,
-    },
-  );
-}
-
-/** What is in place is replaced by this generation, as Kubernetes does that. */
-async function ensureInPlace(
-  context: WriteContext,
-  deployments: LiveDeployment[],
-  kubePlan: KubePlan,
-  wish: GenerationWish,
-): Promise<void> {
-  const { client, target, namespace, signal } = context;
-  const { name } = kubePlan.workload.metadata;
-  const current = deployments.find(
-    ({ object, role }) => object.metadata.name === name && role === 'workload',
-  );
-  if (
-    wish.replicas === 0 &&
-    (!current || current.generation !== wish.generation)
-  ) {
-    return;
-  }
-  const scaled = await scaledNow(client, kubePlan, namespace, signal);
-  await fencedApply(
-    context,
-    { apiVersion: 'apps/v1', kind: 'Deployment', name, namespace },
-    (existing: PodOwner | undefined) =>
-      generationDeployment({
-        kubePlan,
-        target,
-        namespace,
-        wish,
-        scale: scaleOf({ wish, kubePlan, name, existing, scaled, deployments }),
-        inPlace: keptOfRun(existing, wish.generation),
-      }),
-    { existing: named(deployments, name), mayTake: isLeftByScaler },
-  );
-}
-
-/**
- * A scaler that does not have this Deployment any more: while it has, what it
- * gave is applied as it is, and so is no conflict. `kubectl scale` writes the
- * same field by another way.
- */
-function isLeftByScaler({ field, manager }: FieldConflict): boolean {
-  return field === '.spec.replicas' && manager === 'kube-controller-manager';
-}
-
-function named(
-  deployments: LiveDeployment[],
-  name: string,
-): PodOwner | undefined {
-  return deployments.find(({ object }) => object.metadata.name === name)
-    ?.object;
-}
-
-/** What the rollout that brought a generation in place has said about it stays. */
-function keptOfRun(
-  existing: PodOwner | undefined,
-  generation: string,
-): InPlace {
-  const run = existing?.metadata.annotations?.[RUN_ANNOTATION];
-  const isSame = existing?.metadata.labels?.[GENERATION_LABEL] === generation;
-  const { strategy, progressDeadlineSeconds } = mapping(existing?.spec);
-  return run && isSame
-    ? {
-        run,
-        strategy: mapping(strategy),
-        progressDeadlineSeconds: Number(progressDeadlineSeconds),
-      }
-    : {};
 }
 
 /** Errors: `ConflictError` while the router is not seen to give it nothing. */

@@ -1,0 +1,108 @@
+import { fencedApply, FieldConflict } from '../apply';
+import { PodOwner } from '../health';
+import { GENERATION_LABEL, generationName, RUN_ANNOTATION } from '../names';
+import { KubePlan, mapping } from '../plan';
+import {
+  generationDeployment,
+  GenerationWish,
+  InPlace,
+} from './deploymentManifest';
+import { LiveDeployment } from './readTarget';
+import { scaledNow, scaleOf } from './scale';
+import { Session } from './session';
+
+/** A Deployment of the generation's own: made once, scaled, never rolled. */
+export async function ensureOwn(
+  { context, deployments }: Session,
+  kubePlan: KubePlan,
+  wish: GenerationWish,
+): Promise<void> {
+  const { client, target, namespace, signal } = context;
+  const name = generationName(kubePlan.workload.metadata.name, wish.generation);
+  const scaled = await scaledNow(client, kubePlan, namespace, signal);
+  await fencedApply(
+    context,
+    { apiVersion: 'apps/v1', kind: 'Deployment', name, namespace },
+    (existing: PodOwner | undefined) =>
+      generationDeployment({
+        kubePlan,
+        target,
+        namespace,
+        wish,
+        scale: scaleOf({ wish, kubePlan, name, existing, scaled, deployments }),
+      }),
+    {
+      ownName: true,
+      existing: named(deployments, name),
+      mayTake: isLeftByScaler,
+    },
+  );
+}
+
+/** What is in place is replaced by this generation, as Kubernetes does that. */
+export async function ensureInPlace(
+  { context, deployments }: Session,
+  kubePlan: KubePlan,
+  wish: GenerationWish,
+): Promise<void> {
+  const { client, target, namespace, signal } = context;
+  const { name } = kubePlan.workload.metadata;
+  const current = deployments.find(
+    ({ object, role }) => object.metadata.name === name && role === 'workload',
+  );
+  if (
+    wish.replicas === 0 &&
+    (!current || current.generation !== wish.generation)
+  ) {
+    return;
+  }
+  const scaled = await scaledNow(client, kubePlan, namespace, signal);
+  await fencedApply(
+    context,
+    { apiVersion: 'apps/v1', kind: 'Deployment', name, namespace },
+    (existing: PodOwner | undefined) =>
+      generationDeployment({
+        kubePlan,
+        target,
+        namespace,
+        wish,
+        scale: scaleOf({ wish, kubePlan, name, existing, scaled, deployments }),
+        inPlace: keptOfRun(existing, wish.generation),
+      }),
+    { existing: named(deployments, name), mayTake: isLeftByScaler },
+  );
+}
+
+/**
+ * A scaler that does not have this Deployment any more: while it has, what it
+ * gave is applied as it is, and so is no conflict. `kubectl scale` writes the
+ * same field by another way.
+ */
+function isLeftByScaler({ field, manager }: FieldConflict): boolean {
+  return field === '.spec.replicas' && manager === 'kube-controller-manager';
+}
+
+function named(
+  deployments: LiveDeployment[],
+  name: string,
+): PodOwner | undefined {
+  return deployments.find(({ object }) => object.metadata.name === name)
+    ?.object;
+}
+
+/** What the rollout that brought a generation in place has said about it stays. */
+function keptOfRun(
+  existing: PodOwner | undefined,
+  generation: string,
+): InPlace {
+  const run = existing?.metadata.annotations?.[RUN_ANNOTATION];
+  const isSame = existing?.metadata.labels?.[GENERATION_LABEL] === generation;
+  const { strategy, progressDeadlineSeconds } = mapping(existing?.spec);
+  return run && isSame
+    ? {
+        run,
+        strategy: mapping(strategy),
+        progressDeadlineSeconds: Number(progressDeadlineSeconds),
+      }
+    : {};
+}
