@@ -28,6 +28,16 @@ export interface Config {
         }>;
       }>;
       /**
+       * Where the Envoys of a cluster's gateways tell their statistics, so that
+       * what each generation really gets is shown and waited for.
+       */
+      gatewayMetrics?: Array<{
+        /** The cluster's name. */
+        cluster: string;
+        /** One Envoy: `http://10.0.0.1:8002/stats/prometheus`. */
+        url: string;
+      }>;
+      /**
        * For trying out: each context of a kubeconfig is a cluster of that name,
        * and `default` is its current context.
        */

@@ -8,6 +8,7 @@ import {
 import {
   Connection,
   ConnectionFactory,
+  DelegatedRollout,
 } from '@slipway/backstage-plugin-delivery-node';
 
 /*
@@ -93,6 +94,18 @@ function standIn(
     return actual;
   }
 
+  /** Whether another controller leads here is not known before it starts. */
+  const notYetDelegated: DelegatedRollout = {
+    leader: factory.type,
+    lower() {
+      throw unavailable();
+    },
+    async start() {
+      throw unavailable();
+    },
+    observe: async () => unknown(),
+  };
+
   return {
     type: factory.type,
     name,
@@ -127,6 +140,9 @@ function standIn(
     },
     get objects() {
       return ready().objects;
+    },
+    get delegated() {
+      return actual ? actual.delegated : notYetDelegated;
     },
     live: {
       watch(onChange, watchSignal) {
