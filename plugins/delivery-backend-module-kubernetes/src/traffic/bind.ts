@@ -8,7 +8,7 @@ import { describeEditor, editorOf } from './editors';
 import { readLive, routeId } from './live';
 import { assertNotStale, isOurs, marks, readShares, revisionOf } from './marks';
 import { routePart } from './parts';
-import { TrafficContext } from './request';
+import { TrafficContext } from './context';
 import { mainSelector } from './selectors';
 import { selectorOf } from './services';
 import { applyPart } from './write';

@@ -6,6 +6,7 @@ import { bindObjects } from './bind';
 import { ClusterTraffic } from './contract';
 import { GatewayMetrics } from './gatewayMetrics';
 import { observeShares } from './observe';
+import { releaseGeneration } from './release';
 import { requestShares } from './request';
 import { Router } from './router';
 import { routers as allRouters } from './routers';
@@ -24,7 +25,7 @@ export function createClusterTraffic(
   options: ClusterTrafficOptions,
 ): ClusterTraffic {
   const { cluster, logger, metrics, routers = allRouters } = options;
-  const context = { cluster, logger, routers };
+  const context = { cluster, logger, routers, metrics };
   const unknownSince = new Map<string, number>();
 
   return {
@@ -36,6 +37,7 @@ export function createClusterTraffic(
       mirror: false,
     }),
     request: (...args) => requestShares(context, ...args),
+    release: (...args) => releaseGeneration(context, ...args),
     bind: (...args) => bindObjects(context, ...args),
     async observe(target, signal) {
       const key = stringifyTarget(target);

@@ -20,6 +20,8 @@ import { KubeObject } from '../client';
  * the cluster yet (nothing is replaced by that), else in phase `promote`.
  * What a Plan does not name any more is deleted by `prune` as anything else.
  *
+ * `workloads` calls `traffic.release(...)` before it removes a generation.
+ *
  * Never applied as `slipway`: `spec.selector` of main Services, `spec.rules` of
  * routes, and the annotations `traffic-epoch`, `traffic-revision`, `selector`,
  * `routes` and `shares`.
@@ -55,6 +57,18 @@ export interface ClusterTraffic extends TrafficRouter {
     fence: Fence,
     objects: TrafficObjects,
     options: BindOptions,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /**
+   * Takes a generation without a share out of the routes: called before its
+   * Services are deleted, as a route that names what is not there is refused.
+   *
+   * Errors: `StaleEpochError`; `ConflictError` while it still has a share.
+   */
+  release(
+    target: TargetRef,
+    fence: Fence,
+    generation: string,
     signal: AbortSignal,
   ): Promise<void>;
 }

@@ -196,13 +196,18 @@ function withShares(
       const all = total(groups.get(main) ?? []) * factor;
       const sum = alone ? (whole ? WHOLE : FINE) : all;
       const parts = distribute(shares, sum);
-      return parts.length === 0
-        ? [{ ...ref, name: main, weight: sum }]
-        : parts.map(({ generation, weight }) => ({
-            ...ref,
-            name: backends.name(main, generation),
-            weight,
-          }));
+      const idle = backends
+        .generations(main)
+        .filter(name => parts.every(({ generation }) => generation !== name))
+        .map(generation => ({ generation, weight: 0 }));
+      return [
+        ...(parts.length === 0 ? [{ ...ref, name: main, weight: sum }] : []),
+        ...[...parts, ...idle].map(({ generation, weight }) => ({
+          ...ref,
+          name: backends.name(main, generation),
+          weight,
+        })),
+      ];
     }),
   };
 }

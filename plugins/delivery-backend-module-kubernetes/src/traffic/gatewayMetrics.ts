@@ -5,7 +5,6 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { readLines } from '../client';
 import { LiveTraffic } from './live';
-import { weightsInForce } from './shares';
 import { toShares } from './weights';
 
 /** Counters of requests are compared over this time. */
@@ -26,6 +25,12 @@ export interface GatewayMetrics {
     live: LiveTraffic,
     signal: AbortSignal,
   ): Promise<Pick<TrafficState, 'measured' | 'causes'>>;
+  /** Whether the data plane knows ready endpoints of all these Services. */
+  knows(
+    namespace: string,
+    services: string[],
+    signal: AbortSignal,
+  ): Promise<boolean>;
 }
 
 /**
@@ -47,7 +52,11 @@ export function createEnvoyMetrics(options: {
 
   async function readAll(): Promise<Reading> {
     const sum: Reading = new Map();
-    for (const reading of await Promise.all(urls.map(readEnvoy))) {
+    // Shared by whoever asks: nobody's signal ends it.
+    const readings = await Promise.all(
+      urls.map(url => readEnvoy(url, REQUESTS, new AbortController().signal)),
+    );
+    for (const reading of readings) {
       for (const [name, count] of reading) {
         sum.set(name, (sum.get(name) ?? 0) + count);
       }
@@ -72,6 +81,19 @@ export function createEnvoyMetrics(options: {
   }
 
   return {
+    async knows(namespace, services, signal) {
+      const readings = await Promise.all(
+        urls.map(url => readEnvoy(url, ENDPOINTS, signal)),
+      );
+      return readings.every(reading =>
+        services.every(service =>
+          [...reading].some(
+            ([cluster, count]) =>
+              count > 0 && serviceOf(cluster, namespace) === service,
+          ),
+        ),
+      );
+    },
     async measure(live) {
       if (live.routes.length === 0) {
         return {};
@@ -115,47 +137,60 @@ function notMeasured(failing: {
   };
 }
 
+/** `shop` of `team_shop_80`; names of Kubernetes have no underscore. */
+function serviceOf(cluster: string, namespace: string): string | undefined {
+  const [place, service, port, ...more] = cluster.split('_');
+  return place === namespace && port !== undefined && more.length === 0
+    ? service
+    : undefined;
+}
+
 /** Requests of each generation between two readings, whatever the port. */
 function requestsBetween(
   live: LiveTraffic,
   before: Reading,
   now: Reading,
 ): Array<{ generation: string; weight: number }> {
-  const prefix = `${live.namespace}_`;
-  const names = new Set(
-    live.routes.flatMap(route =>
-      weightsInForce(route, live).map(({ service }) => service),
-    ),
-  );
   return [...now].flatMap(([cluster, count]) => {
-    const service = cluster.startsWith(prefix)
-      ? cluster.slice(prefix.length).replace(/_\d+$/, '')
-      : '';
-    const generation = live.backends.of(service)?.generation;
-    if (!generation && !names.has(service)) {
+    const service = serviceOf(cluster, live.namespace);
+    const generation = service && live.backends.of(service)?.generation;
+    if (!generation) {
       return [];
     }
     const past = before.get(cluster) ?? 0;
     // A counter that went down belongs to an Envoy that was started again.
     const weight = count >= past ? count - past : count;
-    return generation ? [{ generation, weight }] : [];
+    return [{ generation, weight }];
   });
 }
 
-async function readEnvoy(url: URL): Promise<Reading> {
+const REQUESTS = {
+  filter: '?usedonly&filter=upstream_rq_[0-9]xx',
+  statistic: 'envoy_cluster_upstream_rq_xx',
+};
+const ENDPOINTS = {
+  filter: '?filter=membership_healthy',
+  statistic: 'envoy_cluster_membership_healthy',
+};
+
+async function readEnvoy(
+  url: URL,
+  { filter, statistic }: { filter: string; statistic: string },
+  signal: AbortSignal,
+): Promise<Reading> {
   const asked = new URL(url);
   if (!asked.search) {
     // Only what is needed: an Envoy has thousands of statistics.
-    asked.search = '?usedonly&filter=upstream_rq_[0-9]xx';
+    asked.search = filter;
   }
   const response = await fetch(asked, {
     redirect: 'error',
-    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]),
   });
   if (!response.ok || !response.body) {
     throw new Error(`${url.origin} answered ${response.status}`);
   }
-  return await parseRequests(bounded(response.body, url));
+  return await parseByCluster(bounded(response.body, url), statistic);
 }
 
 async function* bounded(
@@ -172,19 +207,20 @@ async function* bounded(
   }
 }
 
-const SAMPLE = /^envoy_cluster_upstream_rq_xx\{([^}]*)\}\s+(\d+)/;
+const SAMPLE = /^([a-z_]+)\{([^}]*)\}\s+(\d+)/;
 const CLUSTER_NAME = /envoy_cluster_name="([^"]*)"/;
 
-/** Answered requests by Envoy cluster, from the text that its admin port tells. */
-export async function parseRequests(
+/** Sums of a statistic by Envoy cluster, from the text of its admin port. */
+export async function parseByCluster(
   text: AsyncIterable<Uint8Array>,
+  statistic: string,
 ): Promise<Reading> {
   const reading: Reading = new Map();
   for await (const line of readLines(text)) {
-    const sample = SAMPLE.exec(line);
-    const name = sample && CLUSTER_NAME.exec(sample[1])?.[1];
-    if (sample && name) {
-      reading.set(name, (reading.get(name) ?? 0) + Number(sample[2]));
+    const [, found, labels, value] = SAMPLE.exec(line) ?? [];
+    const name = found === statistic && CLUSTER_NAME.exec(labels)?.[1];
+    if (name) {
+      reading.set(name, (reading.get(name) ?? 0) + Number(value));
     }
   }
   return reading;

@@ -186,7 +186,19 @@ function backendsOf(
   for (const main of mains) {
     known.set(main, { main });
   }
-  return { of: name => known.get(name), name: generationName };
+  const generations = new Map<string, string[]>();
+  for (const copy of copies) {
+    const found = known.get(copy.metadata.name);
+    if (found?.generation) {
+      const others = generations.get(found.main) ?? [];
+      generations.set(found.main, [...others, found.generation]);
+    }
+  }
+  return {
+    of: name => known.get(name),
+    name: generationName,
+    generations: main => generations.get(main) ?? [],
+  };
 }
 
 /** `HTTPRoute/checkout` */

@@ -9,7 +9,7 @@ import { GENERATION_LABEL } from '../names';
 import { describeEditor, editorOf } from './editors';
 import { LiveRoute, LiveTraffic, readLive, routeId } from './live';
 import { readShares, revisionOf } from './marks';
-import { TrafficContext } from './request';
+import { TrafficContext } from './context';
 import { mainSelector, planSelector } from './selectors';
 import { selectorOf } from './services';
 import { sharesOf } from './shares';

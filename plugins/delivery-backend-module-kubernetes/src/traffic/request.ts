@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { LoggerService } from '@backstage/backend-plugin-api';
 import { ConflictError, NotFoundError } from '@backstage/errors';
 import {
   stringifyTarget,
@@ -7,32 +5,22 @@ import {
   TrafficShare,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Fence } from '@slipway/backstage-plugin-delivery-node';
-import { ClusterAccess } from '../clusterAccess';
-import { KubeObject, refOf } from '../client';
+import { accepted } from './accepted';
+import { TrafficContext } from './context';
 import { describeEditor, editorOf } from './editors';
-import { LiveRoute, LiveTraffic, readLive, routeId } from './live';
-import { assertNotStale, isOurs, marks } from './marks';
-import { routePart, servicePart, TrafficPart } from './parts';
-import { Router } from './router';
+import { LiveTraffic, readLive, routeId } from './live';
+import { assertNotStale, marks } from './marks';
+import { routePart, servicePart } from './parts';
+import { put, putRoutes, sends, withRetries } from './put';
 import { weightsInForce } from './shares';
+import { warm } from './warm';
 import { onlyReady } from './weights';
-import { applyPart, ChangedMeanwhileError, isWritten } from './write';
-
-/** Controllers write the status of a route at any time. */
-const TRIES = 4;
-const ACCEPTED_WITHIN_MS = 3_000;
-const LOOK_EVERY_MS = 50;
-
-export interface TrafficContext {
-  cluster: ClusterAccess;
-  routers: Router[];
-  logger: LoggerService;
-}
 
 /**
  * Brings shares about, in the order that loses no request:
  *
- *     weights of ready capacity -> the gateways say that they took them
+ *     backends that are new, without weight -> the data plane knows them
+ *     -> weights of ready capacity -> the gateways say that they took them
  *     -> selectors of the main Services
  *
  * Where Kubernetes leads, selectors come first: they only ever grow there.
@@ -46,22 +34,15 @@ export async function requestShares(
   shares: TrafficShare[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
+  await withRetries(async () => {
     const live = await readLive(
       context.cluster,
       context.routers,
       target,
       signal,
     );
-    try {
-      await write(context, target, live, fence, shares, signal);
-      return;
-    } catch (error) {
-      if (!(error instanceof ChangedMeanwhileError) || attempt >= TRIES) {
-        throw error;
-      }
-    }
-  }
+    await write(context, target, live, fence, shares, signal);
+  });
 }
 
 async function write(
@@ -119,22 +100,19 @@ async function write(
   if (live.inPlace) {
     await narrow();
   }
-  const written = await Promise.all(
-    routes
-      .filter(route => sends(route, live))
-      .map(async ({ object, router }) => ({
-        router,
-        object: await put(
-          context,
-          object,
-          routePart(object, router, live, fence, given),
-          'rules',
-          signal,
-        ),
-      })),
+  const routed = live.routes.filter(route => sends(route, live));
+  const warmed = await warm(context, live, routed, fence, given, signal);
+  if (!warmed) {
+    return;
+  }
+  const written = await putRoutes(
+    context,
+    warmed,
+    ({ object, router }) => routePart(object, router, live, fence, given),
+    signal,
   );
   assertNoneLost(live);
-  if (await taken(context, written, signal)) {
+  if (await accepted(context.cluster, written, signal)) {
     await narrow();
   }
 }
@@ -155,9 +133,6 @@ function wouldBreak(live: LiveTraffic, given: TrafficShare[]): boolean {
   );
 }
 
-const sends = ({ object, router }: LiveRoute, live: LiveTraffic) =>
-  router.splits(object, live.backends).length > 0;
-
 /** A route that is gone, or was turned to others, is not ours to restore. */
 function assertNoneLost(live: LiveTraffic): void {
   if (live.missingRoutes.length > 0) {
@@ -177,56 +152,4 @@ function assertNoneLost(live: LiveTraffic): void {
       )}. Undo that change, or deploy again to bring the rules of the manifests back`,
     );
   }
-}
-
-async function put(
-  { cluster, logger }: TrafficContext,
-  object: KubeObject,
-  part: TrafficPart,
-  field: string | undefined,
-  signal: AbortSignal,
-): Promise<KubeObject> {
-  if (isWritten(object, part)) {
-    return object;
-  }
-  const editor = field && isOurs(object) && editorOf(object, ['spec', field]);
-  if (editor) {
-    logger.warn(
-      `${routeId(object)} in namespace ${
-        object.metadata.namespace
-      }: spec.${field} was changed by ${describeEditor(
-        editor,
-      )}; putting it right`,
-    );
-  }
-  return await applyPart(
-    cluster.client,
-    object,
-    part,
-    { force: isOurs(object) },
-    signal,
-  );
-}
-
-/** Waits a little for all gateways to say that they took what was written. */
-async function taken(
-  { cluster }: TrafficContext,
-  written: LiveRoute[],
-  signal: AbortSignal,
-): Promise<boolean> {
-  const deadlineMs = Date.now() + ACCEPTED_WITHIN_MS;
-  for (const { object, router } of written) {
-    let current: KubeObject | undefined = object;
-    while (current && router.status(current).type !== 'accepted') {
-      if (Date.now() > deadlineMs) {
-        return false;
-      }
-      await delay(LOOK_EVERY_MS, undefined, { signal });
-      current = await cluster.client.get(refOf(object), signal);
-    }
-    if (!current) {
-      return false;
-    }
-  }
-  return true;
 }

@@ -10,6 +10,12 @@ export interface Backends {
   of(name: string): { main: string; generation?: string } | undefined;
   /** The copy of a main Service for a generation. */
   name(main: string, generation: string): string;
+  /**
+   * Generations that a main Service has a copy for. Those without a share are
+   * kept in routes with weight 0: a data plane that has to get to know a
+   * backend in the moment when it gets requests refuses the first of them.
+   */
+  generations(main: string): string[];
 }
 
 /** Whether the gateways have taken a route as it stands. */
@@ -43,6 +49,8 @@ export interface Router {
   /** The route without what traffic writes. */
   planPart(route: KubeObject): KubeObject;
   /**
+   * For shares of nobody, all goes to the main Services themselves.
+   *
    * What traffic writes: `spec` (and annotations, for routers that are driven
    * by them) of an apply under its own field manager.
    */

@@ -2,6 +2,7 @@ import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
 import { LiveRoute, LiveTraffic } from './live';
 import { readShares } from './marks';
 import { routePart } from './parts';
+import { RouteSplit } from './router';
 import { toShares } from './weights';
 import { sameValue } from './write';
 
@@ -16,6 +17,11 @@ export function weightsInForce(
       weight,
     })),
   );
+}
+
+/** Backends without weight come and go with the generations. */
+function given({ weights, ...rest }: RouteSplit): RouteSplit {
+  return { ...rest, weights: weights.filter(({ weight }) => weight > 0) };
 }
 
 /** What a route does with requests, compared with what we wrote to it. */
@@ -57,7 +63,8 @@ export function sharesOf(
     live.backends,
   );
   const different = splits.find(
-    (split, index) => !sameValue(split, expected[index]),
+    (split, index) =>
+      !sameValue(given(split), expected[index] && given(expected[index])),
   );
   if (!different) {
     return { type: 'as-written', shares: written };

@@ -3,9 +3,7 @@ import { isConflict, KubeApiError, KubeClient, KubeObject } from '../client';
 import { TRAFFIC_FIELD_MANAGER } from '../names';
 
 /** Thrown when an object changed between our reading and our writing. */
-export class ChangedMeanwhileError extends ConflictError {
-  readonly name = 'ChangedMeanwhileError';
-}
+export class ChangedMeanwhileError extends ConflictError {}
 
 /**
  * Applies traffic's part of an object that was read, if it is still as it was

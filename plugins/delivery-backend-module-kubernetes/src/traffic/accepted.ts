@@ -1,0 +1,60 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { KubeObject, refOf } from '../client';
+import { ClusterAccess } from '../clusterAccess';
+import { GatewayMetrics } from './gatewayMetrics';
+import { LiveRoute, LiveTraffic } from './live';
+
+const ACCEPTED_WITHIN_MS = 3_000;
+const LOOK_EVERY_MS = 50;
+/** How long data planes that tell nothing get to hear of a new backend. */
+const UNSEEN_MS = 300;
+
+/** Waits a little for all gateways to say that they took what was written. */
+export async function accepted(
+  { client }: ClusterAccess,
+  written: LiveRoute[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const deadlineMs = Date.now() + ACCEPTED_WITHIN_MS;
+  for (const { object, router } of written) {
+    let current: KubeObject | undefined = object;
+    while (current && router.status(current).type !== 'accepted') {
+      if (Date.now() > deadlineMs) {
+        return false;
+      }
+      await delay(LOOK_EVERY_MS, undefined, { signal });
+      current = await client.get(refOf(object), signal);
+    }
+    if (!current) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/**
+ * Waits until the data plane has ready endpoints of these Services, as far as
+ * it tells; an Envoy that cannot be asked holds nothing up for longer.
+ */
+export async function knownToDataPlane(
+  metrics: GatewayMetrics | undefined,
+  live: LiveTraffic,
+  services: string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const needed = services.filter(service => live.ready(service) > 0);
+  const deadlineMs = Date.now() + ACCEPTED_WITHIN_MS;
+  while (metrics && Date.now() < deadlineMs) {
+    try {
+      if (await metrics.knows(live.namespace, needed, signal)) {
+        return;
+      }
+    } catch {
+      // That it cannot be asked is told by what observes the traffic.
+      signal.throwIfAborted();
+      break;
+    }
+    await delay(LOOK_EVERY_MS, undefined, { signal });
+  }
+  await delay(UNSEEN_MS, undefined, { signal });
+}

@@ -1,0 +1,12 @@
+import { LoggerService } from '@backstage/backend-plugin-api';
+import { ClusterAccess } from '../clusterAccess';
+import { GatewayMetrics } from './gatewayMetrics';
+import { Router } from './router';
+
+/** What everything in this room works with. */
+export interface TrafficContext {
+  cluster: ClusterAccess;
+  routers: Router[];
+  logger: LoggerService;
+  metrics?: GatewayMetrics;
+}
