@@ -6,7 +6,7 @@ import {
   InstancePhase,
   InstanceState,
 } from '@slipway/backstage-plugin-delivery-common';
-import { Backoff, BackoffPolicy } from './backoff';
+import { Backoff } from './backoff';
 import {
   ExitInfo,
   ProcessHandle,
@@ -20,13 +20,13 @@ import {
   causeOfStart,
   describeExit,
 } from './causes';
-import { TargetLog } from './logs';
-import { OutputTail } from './outputTail';
+import { endGracefully } from './endGracefully';
+import { InstanceOutput } from './instanceOutput';
+import { InstanceOptions, LaunchPlan } from './instanceTypes';
 import { ProbeReport, runProbes } from './probes';
-import { RunSpec } from './protocol';
+import { RequestsInFlight } from './requestsInFlight';
 import { Endpoint } from './router';
-import { InstanceRecord } from './state';
-import { untilAborted, within } from './waiting';
+import { aborted, pause, untilAborted } from './waiting';
 
 /*
  * One instance: a process that is started, probed, started again when it
@@ -34,36 +34,6 @@ import { untilAborted, within } from './waiting';
  * of the rotation first, then no more requests in flight, then SIGTERM, and
  * SIGKILL only after the grace period.
  */
-
-const EVIDENCE_LINES = 10;
-
-/** What has to be known to start the process; made anew for each start. */
-export interface LaunchPlan {
-  digest: Digest;
-  args: string[];
-  cwd: string;
-  env: Record<string, string>;
-}
-
-export interface InstanceOptions {
-  record: InstanceRecord;
-  generation: string;
-  spec: RunSpec;
-  log: TargetLog;
-  directory: string;
-  backoff?: BackoffPolicy;
-  /** A free port for the next start. */
-  takePort(): Promise<number>;
-  /** Errors: whatever makes the start impossible for now. */
-  prepare(
-    port: number | undefined,
-    homeDirectory: string,
-    onPhase: (phase: InstancePhase) => void,
-  ): Promise<LaunchPlan>;
-  /** The record was changed; resolves when that is on disk. */
-  persist(): Promise<void>;
-  onChange(): void;
-}
 
 export class Instance implements Endpoint {
   readonly id: string;
@@ -73,13 +43,14 @@ export class Instance implements Endpoint {
   private digest: Digest | undefined;
   private readonly backoff: Backoff;
   private readonly stopping = new AbortController();
-  private inFlight = 0;
-  private idle: (() => void) | undefined;
+  private readonly requests = new RequestsInFlight();
+  private readonly output: InstanceOutput;
   private life: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: InstanceOptions) {
     this.id = options.record.id;
     this.backoff = new Backoff(options.backoff);
+    this.output = new InstanceOutput({ instance: this.id, ...options });
   }
 
   get port(): number {
@@ -99,14 +70,11 @@ export class Instance implements Endpoint {
   }
 
   began(): void {
-    this.inFlight += 1;
+    this.requests.began();
   }
 
   ended(): void {
-    this.inFlight -= 1;
-    if (this.inFlight === 0) {
-      this.idle?.();
-    }
+    this.requests.ended();
   }
 
   state(): InstanceState {
@@ -166,7 +134,7 @@ export class Instance implements Endpoint {
           break;
         }
         failure = causeOfStart(error);
-        this.say(`${failure.summary}: ${failure.evidence}`);
+        this.output.say(`${failure.summary}: ${failure.evidence}`);
       }
       this.ready = false;
       if (signal.aborted) {
@@ -179,7 +147,7 @@ export class Instance implements Endpoint {
     try {
       await rm(this.options.directory, { recursive: true, force: true });
     } catch (error) {
-      this.say(`Its folder cannot be removed: ${error}`);
+      this.output.say(`Its folder cannot be removed: ${error}`);
     }
     this.options.onChange();
   }
@@ -191,7 +159,7 @@ export class Instance implements Endpoint {
     }
     const handle = await adoptProcess(record.pid, record.start);
     if (!handle) {
-      this.say('Ended while slipway-locald was away');
+      this.output.say('Ended while slipway-locald was away');
       record.restarts += 1;
       return undefined;
     }
@@ -200,9 +168,9 @@ export class Instance implements Endpoint {
       this.digest = plan.digest;
     } catch (error) {
       // It runs all the same; what runs is then not known, and not said.
-      this.say(`What runs here is not known: ${error}`);
+      this.output.say(`What runs here is not known: ${error}`);
     }
-    this.say(`Taken over again (process ${handle.pid})`);
+    this.output.say(`Taken over again (process ${handle.pid})`);
     return handle;
   }
 
@@ -240,7 +208,7 @@ export class Instance implements Endpoint {
     record.start = handle.start;
     record.startedAtMs = Date.now();
     await this.options.persist();
-    this.say(
+    this.output.say(
       `Started (process ${handle.pid}${
         record.port ? `, port ${record.port}` : ''
       })`,
@@ -253,16 +221,9 @@ export class Instance implements Endpoint {
     const { spec, record } = this.options;
     this.phase = 'running';
     this.options.onChange();
-    const tails = this.tailOutput();
+    const tails = this.output.follow();
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, this.stopping.signal]);
-    const stopped = new Promise<'stop'>(resolve => {
-      const onStop = () => resolve('stop');
-      if (this.isStopping) {
-        onStop();
-      }
-      this.stopping.signal.addEventListener('abort', onStop, { once: true });
-    });
     const unhealthy = runProbes({
       spec,
       port: record.port ?? 0,
@@ -274,25 +235,25 @@ export class Instance implements Endpoint {
     const first = await Promise.race([
       handle.exited.then(info => ({ info })),
       unhealthy.then(reason => ({ reason })),
-      stopped,
+      aborted(this.stopping.signal),
     ]);
     let info: ExitInfo;
     let reason: string | undefined;
-    if (first === 'stop') {
+    if (first === 'aborted') {
       info = await this.end(handle);
     } else if ('reason' in first) {
       reason = first.reason;
       this.ready = false;
       this.options.onChange();
-      this.say(`Restarting: ${reason}`);
+      this.output.say(`Restarting: ${reason}`);
       info = await this.end(handle);
     } else {
       info = first.info;
     }
     ended.abort();
     await Promise.all(tails.map(tail => tail.stop()));
-    this.say(`Ended ${describeExit(info)}`);
-    const lines = this.options.log.tail(this.id, EVIDENCE_LINES);
+    this.output.say(`Ended ${describeExit(info)}`);
+    const lines = this.output.lastLines();
     return causeOfEnd(info, reason, lines);
   }
 
@@ -305,48 +266,20 @@ export class Instance implements Endpoint {
     const loop = this.backoff.looping() && failure.code === 'exited';
     this.cause = loop ? asCrashLoop(failure, record.restarts) : failure;
     this.phase = 'backing-off';
-    this.say(`Starting again in ${waitMs} ms`);
+    this.output.say(`Starting again in ${waitMs} ms`);
     this.options.onChange();
-    await Promise.all([this.options.persist(), this.pause(waitMs)]);
-  }
-
-  private pause(waitMs: number): Promise<void> {
-    return new Promise(resolve => {
-      let timer: NodeJS.Timeout | undefined = undefined;
-      const done = () => {
-        clearTimeout(timer);
-        this.stopping.signal.removeEventListener('abort', done);
-        resolve();
-      };
-      timer = setTimeout(done, waitMs);
-      this.stopping.signal.addEventListener('abort', done);
-      if (this.isStopping) {
-        done();
-      }
-    });
+    await Promise.all([
+      this.options.persist(),
+      pause(waitMs, this.stopping.signal),
+    ]);
   }
 
   private async end(handle: ProcessHandle): Promise<ExitInfo> {
-    const graceMs = this.options.spec.terminationGraceMs;
     this.ready = false;
-    await within(graceMs, this.drained());
-    handle.terminate();
-    const info = await within(graceMs, handle.exited);
-    if (info) {
-      return info;
-    }
-    this.say(`Did not end within ${graceMs} ms after SIGTERM; killing it`);
-    handle.kill();
-    return handle.exited;
-  }
-
-  private drained(): Promise<true> {
-    return new Promise(resolve => {
-      if (this.inFlight === 0) {
-        resolve(true);
-      } else {
-        this.idle = () => resolve(true);
-      }
+    return endGracefully(handle, {
+      graceMs: this.options.spec.terminationGraceMs,
+      drained: this.requests.drained(),
+      say: text => this.output.say(text),
     });
   }
 
@@ -364,25 +297,5 @@ export class Instance implements Endpoint {
     if (JSON.stringify([this.ready, this.cause]) !== before) {
       this.options.onChange();
     }
-  }
-
-  private tailOutput(): OutputTail[] {
-    const { log, directory, generation } = this.options;
-    const offsets = log.offsets(this.id);
-    return (['stdout', 'stderr'] as const).map(
-      stream =>
-        new OutputTail(
-          join(directory, stream),
-          offsets[stream],
-          (text, offset) =>
-            log.append({ instance: this.id, generation, stream, text, offset }),
-          error => this.say(`The ${stream} cannot be read: ${error}`),
-        ),
-    );
-  }
-
-  private say(text: string): void {
-    const { log, generation } = this.options;
-    log.append({ instance: this.id, generation, stream: 'system', text });
   }
 }

@@ -4,7 +4,7 @@ import { ImagePullError } from './causes';
 import { resolveEntrypoint } from './entrypoint';
 import { buildEnvironment } from './environment';
 import { ImageStore, UnpackedImage } from './images';
-import { LaunchPlan } from './instance';
+import { LaunchPlan } from './instanceTypes';
 import { RegistryAddress } from './protocol';
 import { GenerationRecord } from './state';
 

@@ -37,3 +37,20 @@ export async function findPort(
     `No free port was found between ${range.from} and ${range.to}`,
   );
 }
+
+const RESERVED_MS = 10_000;
+
+/** Ports for starts: two at once are not given the same one. */
+export class PortReservations {
+  private readonly taken = new Set<number>();
+
+  constructor(private readonly range: { from: number; to: number }) {}
+
+  /** Kept for some seconds, until whoever asked listens on it. */
+  async take(): Promise<number> {
+    const port = await findPort(this.range, this.taken);
+    this.taken.add(port);
+    setTimeout(() => this.taken.delete(port), RESERVED_MS).unref();
+    return port;
+  }
+}

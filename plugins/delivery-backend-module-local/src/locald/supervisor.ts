@@ -1,36 +1,40 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConflictError, InputError, NotFoundError } from '@backstage/errors';
+import { NotFoundError } from '@backstage/errors';
 import {
   InstanceState,
   Observed,
-  TargetRef,
   parseTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import {
   StaleEpochError,
   Fence,
-  parseReference,
 } from '@slipway/backstage-plugin-delivery-node';
 import { BackoffPolicy } from './backoff';
+import { ChangeListener, ChangeNotices } from './changeNotices';
 import { resolveEntrypoint } from './entrypoint';
 import { fileNameFor } from './files';
 import { ImageStore } from './images';
 import { TargetLog } from './logs';
-import { INSTANCE_PORTS, ROUTER_PORTS, findPort } from './ports';
+import {
+  INSTANCE_PORTS,
+  PortReservations,
+  ROUTER_PORTS,
+  findPort,
+} from './ports';
 import { endLostProcesses } from './lostProcesses';
 import { Secrets, assertSecrets, readSecrets } from './secrets';
 import { EnsureRequest, RegistryAddress, RunSpec } from './protocol';
 import { StateFile } from './state';
+import { imagesInUse, peerAddresses } from './stateQueries';
 import { TargetHost } from './launch';
 import { Target, TargetSnapshot } from './target';
+import { acceptWrite, assertShares } from './writeRules';
 import { TrafficSettings, DEFAULT_TRAFFIC } from './traffic';
 
 /*
- * All targets of one slipway-locald, and the rule for writing to them: a
- * write carries its epoch; one that is older than the newest that was seen is
- * refused, and so is an older revision of the same epoch (a request that was
- * overtaken). Every accepted write is on disk before it is answered.
+ * All targets of one slipway-locald. Every write that is accepted is on disk
+ * before it is answered.
  */
 
 const SPARE_IMAGES = 10;
@@ -44,19 +48,15 @@ export interface SupervisorOptions {
   backoff?: BackoffPolicy;
 }
 
-export type ChangeListener = (
-  target: TargetRef,
-  state: Observed<InstanceState[]>,
-) => void;
-
 export class Supervisor {
   private readonly state: StateFile;
   private readonly images: ImageStore;
   private readonly targets = new Map<string, Target>();
   private readonly opening = new Map<string, Promise<Target>>();
-  private readonly listeners = new Set<ChangeListener>();
-  private readonly changed = new Set<string>();
-  private readonly takenPorts = new Set<number>();
+  private readonly changes = new ChangeNotices(id =>
+    this.targets.has(id) ? this.observed(id) : undefined,
+  );
+  private readonly ports = new PortReservations(INSTANCE_PORTS);
   private readonly credentials = new Map<
     string,
     RegistryAddress['credentials']
@@ -147,7 +147,7 @@ export class Supervisor {
     request: EnsureRequest,
   ): Promise<void> {
     const target = await this.open(id);
-    this.accept(target, request);
+    acceptWrite(target, request);
     const { spec, track, replicas, registry, peers } = request;
     const { environment } = target;
     const { service } = parseTarget(id);
@@ -169,12 +169,12 @@ export class Supervisor {
     target.state.traffic = target.state.traffic ?? request.traffic;
     target.reconcile();
     await this.state.save();
-    this.onChange(id);
+    this.changes.tell(id);
   }
 
   async remove(id: string, generation: string, fence: Fence): Promise<void> {
     const target = await this.open(id);
-    this.accept(target, fence);
+    acceptWrite(target, fence);
     delete target.state.generations[generation];
     target.state.shares = target.state.shares.filter(
       share => share.generation !== generation,
@@ -182,8 +182,8 @@ export class Supervisor {
     target.router.setShares(target.state.shares);
     target.reconcile();
     await this.state.save();
-    this.onChange(id);
-    this.images.prune(this.imagesInUse(), SPARE_IMAGES).catch(error => {
+    this.changes.tell(id);
+    this.images.prune(imagesInUse(this.state), SPARE_IMAGES).catch(error => {
       this.options.log(`Old images could not be removed: ${error}`);
     });
   }
@@ -194,21 +194,8 @@ export class Supervisor {
     shares: Array<{ generation: string; percent: number }>,
   ): Promise<void> {
     const target = await this.open(id);
-    const sum = shares.reduce((total, { percent }) => total + percent, 0);
-    if (shares.length > 0 && Math.abs(sum - 100) > 0.01 && sum !== 0) {
-      throw new InputError(
-        `The shares of ${id} add up to ${sum}; expected 100 or 0`,
-      );
-    }
-    const unknown = shares.find(
-      share => share.percent > 0 && !target.state.generations[share.generation],
-    );
-    if (unknown) {
-      throw new InputError(
-        `${id} should give ${unknown.percent} % to generation "${unknown.generation}", which does not exist here`,
-      );
-    }
-    this.accept(target, fence);
+    assertShares(target, shares);
+    acceptWrite(target, fence);
     target.setShares(shares.filter(share => share.percent > 0));
     await this.state.save();
   }
@@ -223,28 +210,13 @@ export class Supervisor {
       ...settings,
     };
     await this.state.save();
-    this.onChange(id);
+    this.changes.tell(id);
     return target.state.traffic;
   }
 
   /** Returns the function that takes the listener off again. */
   watch(listener: ChangeListener): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
-
-  private accept(target: Target, fence: Fence): void {
-    const { state } = target;
-    if (fence.epoch < state.epoch) {
-      throw new StaleEpochError(fence.epoch, state.epoch);
-    }
-    if (fence.epoch === state.epoch && fence.revision < state.revision) {
-      throw new ConflictError(
-        `Revision ${fence.revision} of ${target.id} comes after revision ${state.revision} of the same epoch ${state.epoch}`,
-      );
-    }
-    state.epoch = fence.epoch;
-    state.revision = fence.revision;
+    return this.changes.watch(listener);
   }
 
   private open(id: string): Promise<Target> {
@@ -295,70 +267,18 @@ export class Supervisor {
       mark: this.state.mark,
       images: this.images,
       backoff: this.options.backoff,
-      takePort: async () => {
-        const port = await findPort(INSTANCE_PORTS, this.takenPorts);
-        // Two starts at once must not be given the same port.
-        this.takenPorts.add(port);
-        setTimeout(() => this.takenPorts.delete(port), 10_000).unref();
-        return port;
-      },
+      takePort: () => this.ports.take(),
       save: () => this.state.save(),
       log: message => this.options.log(message),
-      onChange: id => this.onChange(id),
-      peers: (environment, names) => this.peers(environment, names),
+      onChange: id => this.changes.tell(id),
+      peers: (environment, names) =>
+        peerAddresses(this.state, environment, names),
       secrets: environment => this.secrets(environment),
       credentials: host => this.credentials.get(host),
     };
   }
 
-  private peers(environment: string, services: string[]): Map<string, string> {
-    const peers = new Map<string, string>();
-    for (const [id, { port }] of Object.entries(this.state.targets)) {
-      const target = parseTarget(id);
-      if (
-        target.environment === environment &&
-        (services.length === 0 || services.includes(target.service))
-      ) {
-        const name = target.service.slice(target.service.lastIndexOf('/') + 1);
-        peers.set(name, `http://127.0.0.1:${port}`);
-      }
-    }
-    return peers;
-  }
-
   private secrets(environment: string): Promise<Secrets> {
     return readSecrets(this.options.secretsDirectory, environment);
-  }
-
-  /** Changes of one turn of the event loop are told once. */
-  private onChange(id: string): void {
-    this.changed.add(id);
-    if (this.changed.size === 1) {
-      setImmediate(() => {
-        const ids = [...this.changed];
-        this.changed.clear();
-        for (const changedId of ids) {
-          if (this.targets.has(changedId)) {
-            const state = this.observed(changedId);
-            for (const listener of this.listeners) {
-              listener(parseTarget(changedId), state);
-            }
-          }
-        }
-      });
-    }
-  }
-
-  private imagesInUse(): Set<string> {
-    const used = new Set<string>();
-    for (const { generations } of Object.values(this.state.targets)) {
-      for (const { spec } of Object.values(generations)) {
-        const { digest } = parseReference(spec.image.reference);
-        if (digest) {
-          used.add(digest);
-        }
-      }
-    }
-    return used;
   }
 }

@@ -34,3 +34,31 @@ export async function within<T>(
     clearTimeout(timer);
   }
 }
+
+/** Waits so long, or until the signal is aborted. */
+export function pause(durationMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    let timer: NodeJS.Timeout | undefined = undefined;
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    timer = setTimeout(done, durationMs);
+    signal.addEventListener('abort', done);
+    if (signal.aborted) {
+      done();
+    }
+  });
+}
+
+/** Resolves, with its own name, when the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<'aborted'> {
+  return new Promise(resolve => {
+    const done = () => resolve('aborted');
+    if (signal.aborted) {
+      done();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
