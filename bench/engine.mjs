@@ -6,13 +6,14 @@
 import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Session } from 'node:inspector/promises';
 import { percentile } from './lib/numbers.mjs';
 import { remoteConnection, serveWorld } from './lib/engineWorld.mjs';
+import { countStatements } from './lib/statementStats.mjs';
 
 const require = createRequire(import.meta.url);
 require('@backstage/cli/config/nodeTransform.cjs');
@@ -35,6 +36,7 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: 'flight,hours' },
     json: { type: 'string' },
     profile: { type: 'string' },
+    statements: { type: 'boolean', default: false },
     undisturbed: { type: 'boolean', default: false },
     worker: { type: 'boolean', default: false },
     sqlite: { type: 'string' },
@@ -126,6 +128,10 @@ async function seedService(store, n, releases, model) {
 
 async function work() {
   const knex = openDatabase(options);
+  const statements =
+    options.statements && options.sqlite
+      ? await countStatements(knex)
+      : undefined;
   const store = await openStore(knex);
   const late = [];
   const dueAt = new Map();
@@ -178,12 +184,14 @@ async function work() {
       process.send({
         type: 'report',
         late: late.splice(0),
+        statements: statements?.take(),
         rss: process.memoryUsage().rss,
         heap: process.memoryUsage().heapUsed,
         cpu:
           Math.round(
             process.cpuUsage().user / 1e4 + process.cpuUsage().system / 1e4,
           ) / 100,
+        busy: busySince(),
         stats: engine.stats(),
         work: await store.work.stats(),
       });
@@ -193,6 +201,28 @@ async function work() {
   engine.start();
   process.send({ type: 'ready' });
 }
+
+/** The part of the time since the last call in which the event loop was busy. */
+const busySince = (() => {
+  let last = performance.eventLoopUtilization();
+  let cpu = process.cpuUsage();
+  let at = performance.now();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    const { user, system } = process.cpuUsage(cpu);
+    const seconds = (performance.now() - at) / 1e3;
+    const cores = (user + system) / 1e6 / seconds;
+    last = now;
+    cpu = process.cpuUsage();
+    at = performance.now();
+    return {
+      seconds: Math.round(seconds),
+      loop: Math.round(utilization * 100) / 100,
+      cores: Math.round(cores * 100) / 100,
+    };
+  };
+})();
 
 /** Begins with the first report and ends with the second one. */
 function createProfiler(file) {
@@ -224,6 +254,7 @@ function startWorker(database, connection) {
         ? ['--postgres', database.postgres]
         : ['--sqlite', database.sqlite]),
       ...(options.profile ? ['--profile', options.profile] : []),
+      ...(options.statements ? ['--statements'] : []),
     ],
     { serialization: 'advanced' },
   );
@@ -315,14 +346,22 @@ async function flight(database) {
   await until('all run', () => doneOf(world, 'old', count) === count);
   await pause(5_000);
   await Promise.all(workers.map(worker => worker.report()));
+  busySince();
   world.effects.length = 0;
 
   // In flight, all at once, undisturbed.
   await ramp(workers, 'new', count);
   await until('all are new', () => doneOf(world, 'new', count) === count);
   const reports = await Promise.all(workers.map(worker => worker.report()));
+  const busy = {
+    orchestrator: busySince(),
+    workers: reports.map(report => report.busy),
+  };
   const late = reports.flatMap(report => report.late);
   const rss = Math.max(...reports.map(report => report.rss));
+  if (options.statements) {
+    console.table(reports[0].statements?.slice(0, 40));
+  }
   await pause(8_000);
   const twiceUndisturbed = world.effects.length - new Set(world.effects).size;
   world.effects.length = 0;
@@ -337,6 +376,8 @@ async function flight(database) {
       idleRssMb: idle.map(report => megabytes(report.rss)),
       heapMb: reports.map(({ heap }) => megabytes(heap)),
       cpuSeconds: reports.map(({ cpu }) => cpu),
+      busy,
+      load: loadavg().map(Math.round),
       ok: percentile(late, 99) <= DUE_TO_DONE_MS && twiceUndisturbed === 0,
     };
   }
@@ -371,6 +412,8 @@ async function flight(database) {
     dueToDoneP99Ms: percentile(late, 99),
     dueToDoneBudgetMs: DUE_TO_DONE_MS,
     dueToDoneRatio: percentile(late, 99) / DUE_TO_DONE_MS,
+    busy,
+    load: loadavg().map(Math.round),
     rssMb: megabytes(rss),
     rssBudgetMb: RSS_MB,
     resumedMs,

@@ -7,8 +7,15 @@ import {
   Measurement,
   Reason,
   TimelineEvent,
+  isTerminalDeployment,
 } from '@slipway/backstage-plugin-delivery-common';
-import { DeliveryStore, DeploymentEvidence, Lease, TargetRow } from '../store';
+import {
+  DeliveryStore,
+  DeploymentEvidence,
+  Lease,
+  LoadedTarget,
+  TargetRow,
+} from '../store';
 import { EngineContext } from './context';
 import { LeaseKeeper } from './leaseKeeper';
 import { News, newsOfTransition } from './news';
@@ -49,6 +56,8 @@ export class Changes {
   readonly original: TargetRow;
   readonly #original = new Map<string, Deployment>();
   readonly #current = new Map<string, Deployment>();
+  /** Of the deployments as they are; to compare them takes a while. */
+  #changed: Deployment[] | undefined;
 
   constructor(row: TargetRow, open: Deployment[], readonly nowMs: number) {
     this.row = row;
@@ -65,6 +74,7 @@ export class Changes {
 
   setDeployment(deployment: Deployment): void {
     this.#current.set(deployment.id, deployment);
+    this.#changed = undefined;
   }
 
   answer(command: Command, accepted: boolean, message: string): void {
@@ -98,9 +108,38 @@ export class Changes {
   }
 
   changedDeployments(): Deployment[] {
-    return [...this.#current.values()].filter(
+    this.#changed ??= [...this.#current.values()].filter(
       deployment => !sameJson(deployment, this.#original.get(deployment.id)),
     );
+    return this.#changed;
+  }
+
+  /** Nothing but what nearly every look writes: these are written together. */
+  isCommon(): boolean {
+    return (
+      this.answers.length === 0 &&
+      this.created.length === 0 &&
+      this.audits.length === 0 &&
+      this.takeOverFrom === undefined
+    );
+  }
+
+  /** What the next look of the same tick begins with, once this one is stored. */
+  after(row: TargetRow): LoadedTarget {
+    const raised = new Set(
+      row === this.row ? [] : this.changedDeployments().map(({ id }) => id),
+    );
+    return {
+      row,
+      open: [...this.#current.values()]
+        .filter(({ status }) => !isTerminalDeployment(status))
+        .map(deployment =>
+          raised.has(deployment.id)
+            ? { ...deployment, rowVersion: deployment.rowVersion + 1 }
+            : deployment,
+        ),
+      commands: [],
+    };
   }
 
   isEmpty(): boolean {
@@ -143,6 +182,21 @@ export async function commit(options: {
   const { store, keeper, changes } = options;
   keeper.assertHeld();
   const news = changes.news();
+  if (changes.isCommon()) {
+    const row = await store.ticks.save({
+      lease: keeper.lease,
+      row: changes.row,
+      deployments: changes.changedDeployments(),
+      measurements: changes.measurements.map(measured => ({
+        ...measured,
+        rowVersion: changes.deployment(measured.deploymentId)?.rowVersion ?? 0,
+      })),
+      evidence: changes.evidence,
+      events: changes.events,
+      news,
+    });
+    return { row, news: news.length };
+  }
   const written = await store.transaction(async tx => {
     let lease: Lease = keeper.lease;
     if (changes.takeOverFrom !== undefined) {

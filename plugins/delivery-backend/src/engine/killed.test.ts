@@ -29,7 +29,7 @@ const NEW = generationOf('new', 'production');
 
 /** Reads change nothing: to die before one is to die before the write that follows. */
 const READS =
-  /\.(get|open|pendingForTarget|measurements|observe|list|getAnswer|now|stats)$/;
+  /\.(get|open|pendingForTarget|load|measurements|observe|list|getAnswer|now|stats)$/;
 
 describe.each([
   { name: 'a canary that is promoted', successRate: 1, outcome: 'succeeded' },

@@ -50,7 +50,7 @@ export function createWorkLoop(options: {
   };
   const wakeTimes = new WakeTimes();
   let woken = false;
-  /** The last claim was cut off by its limit. */
+  /** The last claim was cut off by its limit, or there was no room for one. */
   let moreIsDue = false;
   let interrupt: (() => void) | undefined;
   let main: Promise<void> | undefined;
@@ -125,7 +125,8 @@ export function createWorkLoop(options: {
     while (!controller.signal.aborted) {
       const room = concurrency - running.size;
       if (room < roomWanted) {
-        // The end of a run wakes us.
+        // The end of a run wakes us; whoever woke us before it may be due.
+        moreIsDue = true;
         await wait(pollMs);
         continue;
       }

@@ -11,6 +11,12 @@ const CALL_LIMIT_MS = 10_000;
 const RETRY_FIRST_MS = 1_000;
 const RETRY_CAP_MS = 300_000;
 
+interface Item {
+  key: string;
+  payload: unknown;
+  attempts: number;
+}
+
 /** Tells what the transactions wrote down to be told once. */
 export interface OutboxWorker {
   start(): void;
@@ -37,11 +43,7 @@ export function createOutboxWorker(options: {
   let woken = false;
   let main: Promise<void> | undefined;
 
-  async function tell(item: {
-    key: string;
-    payload: unknown;
-    attempts: number;
-  }) {
+  async function tell(item: Item): Promise<unknown> {
     try {
       if (notifier) {
         const news = item.payload as NewsPayload;
@@ -52,8 +54,18 @@ export function createOutboxWorker(options: {
           () => notifier.notify({ key: item.key, ...news }),
         );
       }
-      await store.outbox.done(item.key);
+      return undefined;
     } catch (error) {
+      return error ?? new Error('The notifier failed');
+    }
+  }
+
+  async function note(item: Item, error: unknown): Promise<void> {
+    try {
+      if (error === undefined) {
+        await store.outbox.done(item.key);
+        return;
+      }
       if (controller.signal.aborted) {
         return;
       }
@@ -65,6 +77,9 @@ export function createOutboxWorker(options: {
         `Could not tell news ${item.key}, again in ${delayMs} ms: ${error}`,
       );
       await store.outbox.retry(item.key, clock.now() + delayMs, `${error}`);
+    } catch (failure) {
+      // The lease of the item ends; it is found and told again.
+      logger.warn(`Could not note what became of ${item.key}: ${failure}`);
     }
   }
 
@@ -86,11 +101,13 @@ export function createOutboxWorker(options: {
       try {
         const items = await store.outbox.claim(owner, BATCH, LEASE_MS);
         told = items.length;
+        const noted: Array<Promise<void>> = [];
         for (const item of items) {
-          await tell(item);
+          // One after the other, in their order; noted together.
+          noted.push(note(item, await tell(item)));
         }
+        await Promise.all(noted);
       } catch (error) {
-        // The lease of the items ends; they are found again.
         logger.warn(`Could not read the outbox: ${error}`);
         told = 0;
       }

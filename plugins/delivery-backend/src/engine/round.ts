@@ -7,12 +7,15 @@ import {
 import { Connection } from '@slipway/backstage-plugin-delivery-node';
 import { Changes } from './changes';
 import { EngineContext, TargetMemory } from './context';
+import { LoadedTarget } from '../store';
 import { LeaseKeeper } from './leaseKeeper';
 
 /** What one look leaves to the next one of the same tick. */
 export interface Carried {
   /** Of the last converge, not stored yet. */
   applied?: TargetRecord['applied'];
+  /** What the last look left behind: nobody else writes while we hold the lease. */
+  loaded?: LoadedTarget;
   /** How long the target was due and nobody looked; for the first look. */
   lateMs?: number;
 }
@@ -29,6 +32,8 @@ export interface Round {
   forRollout: Command[];
   /** The rollout that has not ended. */
   active: RolloutState | undefined;
+  /** A person's verbs were there to be answered. */
+  hasCommands: boolean;
   /** Deployments that have not ended, as they were loaded; oldest first. */
   open: Deployment[];
 }

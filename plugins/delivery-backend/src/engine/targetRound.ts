@@ -12,8 +12,8 @@ import { applyDecision } from './applyDecision';
 import { bringAbout } from './bringAbout';
 import { compareLogs } from './candidateLogs';
 import { EngineContext, memoryOf } from './context';
-import { activeRollout } from './deploymentRows';
 import { keepEvidence } from './evidence';
+import { activeRollout } from './deploymentRows';
 import { holdForeign } from './foreignEpoch';
 import { LeaseKeeper } from './leaseKeeper';
 import { takeMeasurements } from './measuring';
@@ -44,13 +44,13 @@ export async function lookAtTarget(
 ): Promise<RoundResult> {
   const { store, clock } = context;
   const id = stringifyTarget(target);
-  const row = await store.targets.get(target);
-  if (!row) {
+  const loaded = carried.loaded ?? (await store.ticks.load(keeper.lease));
+  carried.loaded = undefined;
+  if (!loaded) {
     context.memory.delete(id);
     return { again: false, tellSiblings: false };
   }
-  const open = await store.deployments.open(target);
-  const commands = await store.commands.pendingForTarget(target);
+  const { row, open, commands } = loaded;
   const memory = memoryOf(context, id);
   const changes = new Changes(row, open, clock.now());
   const active = activeRollout(row.record.rollout);
@@ -89,6 +89,7 @@ export async function lookAtTarget(
     memory,
     carried,
     forRollout,
+    hasCommands: commands.length > 0,
     active,
     open,
   });
@@ -221,6 +222,9 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
   const row = changes.isEmpty()
     ? changes.row
     : await save(context, changes, keeper);
+  if (changes.isCommon() && !round.hasCommands) {
+    round.carried.loaded = changes.after(row);
+  }
   const brought = await bringAbout({ round, row, world, moved, nowMs });
   return {
     again: moved || brought.again,

@@ -88,7 +88,7 @@ export interface EngineTuning {
 }
 
 export const DEFAULT_TUNING: EngineTuning = {
-  targetConcurrency: 16,
+  targetConcurrency: 64,
   releaseConcurrency: 2,
   leaseMs: 8_000,
   pollMs: 1_000,

@@ -260,7 +260,7 @@ describe('two engines on one database', () => {
       // better. The first is stopped before its transaction, the second before
       // its first write to the world.
       for (const [stoppedAt, releaseId] of [
-        ['store.transaction', 'r1'],
+        ['store.ticks.save', 'r1'],
         ['workloads.ensure', 'r2'],
       ]) {
         let arrived = false;

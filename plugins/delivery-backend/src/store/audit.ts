@@ -5,9 +5,8 @@ import { DeliveryStore } from './types';
 /** Who did what and why. Rows are added, never changed, never cleaned up. */
 export function createAudit(context: StoreContext): DeliveryStore['audit'] {
   return async (entry, tx) => {
-    await context
-      .db(tx)('audit_log')
-      .insert({
+    await context.standAlone(tx, own =>
+      own('audit_log').insert({
         at_ms: entry.atMs,
         actor_type: entry.actor.type,
         actor_ref: entry.actor.ref,
@@ -16,6 +15,7 @@ export function createAudit(context: StoreContext): DeliveryStore['audit'] {
         reason: nullable(entry.reason),
         digests: nullableJson(entry.digests),
         outcome: entry.outcome,
-      });
+      }),
+    );
   };
 }

@@ -11,7 +11,7 @@ import { chunks, nullable, optional, toNumber } from './rows';
 import { CommandsStore, Lease, StoreTx, VersionConflictError } from './types';
 import { poke } from './work';
 
-interface DbCommand {
+export interface DbCommand {
   id: string;
   verb: Command['verb'];
   subject_kind: Command['subjectKind'];
@@ -24,6 +24,20 @@ interface DbCommand {
   accepted: number | null;
   message: string | null;
 }
+
+export const COLUMNS = [
+  'id',
+  'verb',
+  'subject_kind',
+  'subject_id',
+  'actor',
+  'reason',
+  'data',
+  'created_at_ms',
+  'answered_at_ms',
+  'accepted',
+  'message',
+];
 
 /** Table and key of what a command is for. */
 const SUBJECT_TABLES: Record<Command['subjectKind'], [string, string]> = {
@@ -220,7 +234,7 @@ function feed(
   );
 }
 
-function fromDb(row: DbCommand): Command {
+export function fromDb(row: DbCommand): Command {
   return {
     ...(row.data ? JSON.parse(row.data) : {}),
     id: row.id,

@@ -12,6 +12,8 @@ export interface StoreContext {
   readonly dialect: Dialect;
   readonly logger: LoggerService;
   readonly news: NewsWatch;
+  /** The given or the surrounding transaction, when there is one. */
+  surrounding(tx?: StoreTx): StoreTx | undefined;
   /** Where a statement runs: the given transaction, the surrounding one, or none. */
   db(tx?: StoreTx): Knex;
   /**
@@ -36,6 +38,8 @@ export function createContext(options: {
   dialect: Dialect;
   logger: LoggerService;
   news: NewsWatch;
+  /** Absent: what is committed lasts. */
+  synced?: () => Promise<void>;
 }): StoreContext {
   const { knex, logger } = options;
 
@@ -44,23 +48,26 @@ export function createContext(options: {
   const ambient = new AsyncLocalStorage<StoreTx>();
 
   const group =
-    options.dialect.kind === 'sqlite' ? createGroupCommit(knex) : undefined;
+    options.dialect.kind === 'sqlite'
+      ? createGroupCommit(knex, options.synced)
+      : undefined;
 
-  function surrounding(): StoreTx | undefined {
+  function surrounding(given?: StoreTx): StoreTx | undefined {
     const tx = ambient.getStore();
     // Work that was started in a transaction and outlives it stands alone.
-    return tx && !tx.isCompleted() ? tx : undefined;
+    return given ?? (tx && !tx.isCompleted() ? tx : undefined);
   }
 
   return {
     ...options,
-    db: tx => tx ?? surrounding() ?? knex,
+    surrounding,
+    db: tx => surrounding(tx) ?? knex,
     standAlone(tx, work) {
-      const current = tx ?? surrounding();
+      const current = surrounding(tx);
       return current || !group ? work(current ?? knex) : group.statement(work);
     },
     async inTransaction(tx, work) {
-      const current = tx ?? surrounding();
+      const current = surrounding(tx);
       if (current) {
         return work(current);
       }

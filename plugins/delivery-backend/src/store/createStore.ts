@@ -18,7 +18,9 @@ import { createServicesStore } from './services';
 import { lockForOneBackend } from './singleBackend';
 import { keepStatements } from './statementCache';
 import { createTargetsStore } from './targets';
+import { createTickStore } from './ticks';
 import { DeliveryStore } from './types';
+import { createWalSync } from './walSync';
 import { createWorkStore } from './work';
 
 export interface CreateStoreOptions {
@@ -47,9 +49,10 @@ export async function createStore({
 
   const lock =
     dialect.kind === 'sqlite' ? await lockForOneBackend(knex) : undefined;
+  let synced: (() => Promise<void>) | undefined;
   try {
     if (dialect.kind === 'sqlite') {
-      await prepareSqlite(knex);
+      synced = await prepareSqlite(knex);
     }
     if (!database.migrations?.skip) {
       await migrate(knex, dialect, logger);
@@ -59,7 +62,7 @@ export async function createStore({
     await lock?.release();
     throw error;
   }
-  const store = assemble(knex, dialect, logger);
+  const store = assemble(knex, dialect, logger, synced);
   return {
     ...store,
     async close() {
@@ -84,22 +87,38 @@ export async function createTestStore(
   return assemble(knex, dialect, logger);
 }
 
-async function prepareSqlite(knex: Knex): Promise<void> {
+/**
+ * What was accepted survives a power cut too, not only a kill: the result waits
+ * until what is committed lies on the disk.
+ */
+async function prepareSqlite(
+  knex: Knex,
+): Promise<(() => Promise<void>) | undefined> {
   // Readers do not wait for the writer, and a commit is one write.
-  await knex.raw('pragma journal_mode = wal');
-  // What was accepted survives a power cut too, not only a kill.
-  await knex.raw('pragma synchronous = full');
+  const [{ journal_mode: mode }]: Array<{ journal_mode: string }> =
+    await knex.raw('pragma journal_mode = wal');
   // 16 MB of log: pages that change all the time are copied back more seldom.
   await knex.raw('pragma wal_autocheckpoint = 4000');
+  const [main]: Array<{ file: string }> = await knex.raw(
+    'pragma database_list',
+  );
+  if (mode !== 'wal' || !main?.file) {
+    // In memory, or on a file system that cannot share memory.
+    await knex.raw('pragma synchronous = full');
+    return undefined;
+  }
+  await knex.raw('pragma synchronous = normal');
+  return createWalSync(main.file);
 }
 
 function assemble(
   knex: Knex,
   dialect: Dialect,
   logger: LoggerService,
+  synced?: () => Promise<void>,
 ): DeliveryStore {
   const news = createNewsWatch({ knex, dialect, logger });
-  const context = createContext({ knex, dialect, logger, news });
+  const context = createContext({ knex, dialect, logger, news, synced });
   const blobs = createBlobsStore(context);
 
   return {
@@ -117,6 +136,7 @@ function assemble(
     plans: createPlansStore(context, blobs),
     commands: createCommandsStore(context),
     work: createWorkStore(context),
+    ticks: createTickStore(context),
     outbox: createOutboxStore(context),
     feed: createFeedStore(context),
     blobs,

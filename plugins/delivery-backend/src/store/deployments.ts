@@ -14,7 +14,7 @@ import { targetNotFound } from './targets';
 import { DeploymentsStore, StoreTx, VersionConflictError } from './types';
 import { holdLease, poke } from './work';
 
-interface DbDeployment {
+export interface DbDeployment {
   id: string;
   created_at_ms: number | string;
   /** Everything but the rollout and rowVersion. */
@@ -23,7 +23,7 @@ interface DbDeployment {
   row_version: number | string;
 }
 
-const COLUMNS = ['id', 'created_at_ms', 'data', 'rollout', 'row_version'];
+export const COLUMNS = ['id', 'created_at_ms', 'data', 'rollout', 'row_version'];
 
 const NEWEST_FIRST: Keyset = {
   list: 'deployments',
@@ -205,7 +205,7 @@ async function existing(
   return fromDb(found);
 }
 
-function toDb({ rollout, rowVersion: _version, ...data }: Deployment) {
+export function toDb({ rollout, rowVersion: _version, ...data }: Deployment) {
   return {
     plan_id: nullable(data.planId),
     status: data.status,
@@ -216,7 +216,7 @@ function toDb({ rollout, rowVersion: _version, ...data }: Deployment) {
   };
 }
 
-function fromDb(row: DbDeployment): Deployment {
+export function fromDb(row: DbDeployment): Deployment {
   return {
     ...JSON.parse(row.data),
     rollout: optionalJson(row.rollout),

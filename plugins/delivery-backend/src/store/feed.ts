@@ -1,5 +1,6 @@
 import { StoreContext } from './context';
 import { FEED_CHANNEL } from './feedNews';
+import { jsonParameter, jsonRows } from './jsonRows';
 import { toNumber } from './rows';
 import { FeedEntry, FeedStore, StoreTx } from './types';
 
@@ -124,6 +125,13 @@ export function createFeedStore(context: StoreContext): FeedStore {
   };
 }
 
+const FEED_ROWS = {
+  kind: 'text',
+  subject: 'text',
+  service_ref: 'text',
+  version: 'bigint',
+} as const;
+
 /** Writes hints in the transaction of the change they tell of. */
 export async function addFeed(
   context: StoreContext,
@@ -133,17 +141,23 @@ export async function addFeed(
   if (entries.length === 0) {
     return;
   }
-  const now = tx.raw(context.dialect.nowSql());
-  await tx('feed').insert(
-    entries.map(entry => ({
-      kind: entry.kind,
-      subject: entry.subject,
-      service_ref: entry.service,
-      version: entry.version,
-      at_ms: now,
-    })),
+  const { dialect } = context;
+  await tx.raw(
+    `insert into feed (kind, subject, service_ref, version, at_ms)
+     select kind, subject, service_ref, version, ${dialect.nowSql()}
+     from ${jsonRows(dialect, FEED_ROWS)}`,
+    [
+      jsonParameter(
+        entries.map(entry => ({
+          kind: entry.kind,
+          subject: entry.subject,
+          service_ref: entry.service,
+          version: entry.version,
+        })),
+      ),
+    ],
   );
-  if (context.dialect.kind === 'postgres') {
+  if (dialect.kind === 'postgres') {
     // Delivered at commit, once for the same text, and never after a rollback.
     await tx.raw('select pg_notify(?, ?)', [FEED_CHANNEL, '']);
   }

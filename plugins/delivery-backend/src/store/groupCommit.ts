@@ -31,8 +31,14 @@ export interface GroupCommit {
  * For SQLite, where writers take turns and each commit waits for the disk: a
  * thousand commits one by one are a thousand waits. While the connection is
  * busy writes gather here; the next turn commits all of them at once.
+ *
+ * `synced`: waits until what is committed lasts, when a commit alone does not
+ * say so; nobody is told before.
  */
-export function createGroupCommit(knex: Knex): GroupCommit {
+export function createGroupCommit(
+  knex: Knex,
+  synced?: () => Promise<void>,
+): GroupCommit {
   const outer = new WeakMap<StoreTx, StoreTx>();
   const queue: Waiting[] = [];
   let isWriting = false;
@@ -67,7 +73,15 @@ export function createGroupCommit(knex: Knex): GroupCommit {
         }
         return tell;
       });
-      told.forEach(tell => tell());
+      if (synced) {
+        // The next group need not wait for the disk.
+        synced().then(
+          () => told.forEach(tell => tell()),
+          error => taken.forEach(({ reject }) => reject(error)),
+        );
+      } else {
+        told.forEach(tell => tell());
+      }
     } catch (error) {
       // Without a connection nothing was taken: all who wait for one are told.
       const failed = taken.length > 0 ? taken : queue.splice(0);

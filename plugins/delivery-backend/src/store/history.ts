@@ -6,15 +6,15 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { StoreContext } from './context';
 import { addFeed } from './feed';
+import { jsonParameter, jsonRows } from './jsonRows';
 import {
-  chunks,
   nullable,
   nullableJson,
   optional,
   optionalJson,
   toNumber,
 } from './rows';
-import { DeploymentsStore } from './types';
+import { DeploymentsStore, StoreTx } from './types';
 
 interface DbEvent {
   id: string;
@@ -37,7 +37,7 @@ export function createHistory(
   DeploymentsStore,
   'addMeasurements' | 'measurements' | 'addEvents' | 'events'
 > {
-  const { db } = context;
+  const { db, dialect } = context;
 
   return {
     async addMeasurements(deploymentId, rows, tx) {
@@ -45,20 +45,7 @@ export function createHistory(
         return;
       }
       await context.inTransaction(tx, async own => {
-        for (const chunk of chunks(rows, 500)) {
-          await own('measurements')
-            .insert(
-              chunk.map(row => ({
-                deployment_id: deploymentId,
-                analysis_id: row.analysisId,
-                metric: row.metric,
-                at_ms: row.atMs,
-                data: JSON.stringify(row),
-              })),
-            )
-            .onConflict(['deployment_id', 'analysis_id', 'metric', 'at_ms'])
-            .ignore();
-        }
+        await insertMeasurements(context, own, [{ deploymentId, rows }]);
         const deployment:
           | { service_ref: ServiceRef; row_version: number | string }
           | undefined = await own('deployments')
@@ -94,33 +81,16 @@ export function createHistory(
     },
 
     async addEvents(events, tx) {
-      for (const chunk of chunks(events, 200)) {
-        await db(tx)('events')
-          .insert(
-            chunk.map(event => ({
-              id: event.id,
-              at_ms: event.atMs,
-              type: event.type,
-              message: event.message,
-              level: event.level,
-              service_ref: event.service,
-              environment: nullable(event.environment),
-              target_id:
-                event.environment === undefined
-                  ? null
-                  : stringifyTarget({
-                      service: event.service,
-                      environment: event.environment,
-                    }),
-              release_id: nullable(event.releaseId),
-              deployment_id: nullable(event.deploymentId),
-              actor: nullableJson(event.actor),
-              reason: nullableJson(event.reason),
-            })),
-          )
-          .onConflict('id')
-          .ignore();
+      if (events.length === 0) {
+        return;
       }
+      const columns = Object.keys(EVENT_ROWS).join(', ');
+      await db(tx).raw(
+        `insert into events (${columns})
+         select ${columns} from ${jsonRows(dialect, EVENT_ROWS)} where true
+         on conflict (id) do nothing`,
+        [jsonParameter(events.map(eventToDb))],
+      );
     },
 
     async events({ deploymentId, releaseId, target, limit }) {
@@ -140,6 +110,78 @@ export function createHistory(
         .limit(limit);
       return rows.reverse().map(eventFromDb);
     },
+  };
+}
+
+const MEASUREMENT_ROWS = {
+  deployment_id: 'text',
+  analysis_id: 'text',
+  metric: 'text',
+  at_ms: 'bigint',
+  data: 'text',
+} as const;
+
+/** Adds those that are not there yet. */
+export async function insertMeasurements(
+  { dialect }: StoreContext,
+  tx: StoreTx,
+  measured: Array<{ deploymentId: string; rows: Measurement[] }>,
+): Promise<void> {
+  const rows = measured.flatMap(({ deploymentId, rows: ofDeployment }) =>
+    ofDeployment.map(row => ({
+      deployment_id: deploymentId,
+      analysis_id: row.analysisId,
+      metric: row.metric,
+      at_ms: row.atMs,
+      data: JSON.stringify(row),
+    })),
+  );
+  if (rows.length === 0) {
+    return;
+  }
+  const columns = Object.keys(MEASUREMENT_ROWS).join(', ');
+  // `where true`: without it SQLite takes `on` for a part of the join.
+  await tx.raw(
+    `insert into measurements (${columns})
+     select ${columns} from ${jsonRows(dialect, MEASUREMENT_ROWS)} where true
+     on conflict (deployment_id, analysis_id, metric, at_ms) do nothing`,
+    [jsonParameter(rows)],
+  );
+}
+
+const EVENT_ROWS = {
+  id: 'text',
+  at_ms: 'bigint',
+  type: 'text',
+  message: 'text',
+  level: 'text',
+  service_ref: 'text',
+  environment: 'text',
+  target_id: 'text',
+  release_id: 'text',
+  deployment_id: 'text',
+  actor: 'text',
+  reason: 'text',
+} as const;
+
+function eventToDb(event: TimelineEvent) {
+  const { service, environment } = event;
+  return {
+    id: event.id,
+    at_ms: event.atMs,
+    type: event.type,
+    message: event.message,
+    level: event.level,
+    service_ref: service,
+    environment: nullable(environment),
+    target_id:
+      environment === undefined
+        ? null
+        : stringifyTarget({ service, environment }),
+    release_id: nullable(event.releaseId),
+    deployment_id: nullable(event.deploymentId),
+    actor: nullableJson(event.actor),
+    reason: nullableJson(event.reason),
   };
 }
 

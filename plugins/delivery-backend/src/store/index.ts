@@ -1,3 +1,4 @@
+export * from './tickTypes';
 export * from './types';
 export { createStore, createTestStore } from './createStore';
 export type { CreateStoreOptions, TestStoreOptions } from './createStore';

@@ -1,4 +1,5 @@
 import { StoreContext } from './context';
+import { jsonParameter, jsonRows } from './jsonRows';
 import { toNumber } from './rows';
 import { OutboxStore } from './types';
 
@@ -9,6 +10,8 @@ interface ClaimedItem {
   attempts: number | string;
   created_at_ms: number | string;
 }
+
+const NEWS_ROWS = { key: 'text', type: 'text', payload: 'text' } as const;
 
 /**
  * Effects that happen once, written with the change that causes them. What is
@@ -22,20 +25,23 @@ export function createOutboxStore(context: StoreContext): OutboxStore {
       if (items.length === 0) {
         return;
       }
-      const now = tx.raw(dialect.nowSql());
-      await tx('outbox')
-        .insert(
-          items.map(item => ({
-            key: item.key,
-            type: item.type,
-            payload: JSON.stringify(item.payload ?? null),
-            created_at_ms: now,
-            due_at_ms: now,
-            attempts: 0,
-          })),
-        )
-        .onConflict('key')
-        .ignore();
+      const now = dialect.nowSql();
+      await tx.raw(
+        `insert into outbox
+           (key, type, payload, created_at_ms, due_at_ms, attempts)
+         select key, type, payload, ${now}, ${now}, 0
+         from ${jsonRows(dialect, NEWS_ROWS)} where true
+         on conflict (key) do nothing`,
+        [
+          jsonParameter(
+            items.map(item => ({
+              key: item.key,
+              type: item.type,
+              payload: JSON.stringify(item.payload ?? null),
+            })),
+          ),
+        ],
+      );
     },
 
     async claim(owner, limit, leaseMs) {
@@ -43,8 +49,9 @@ export function createOutboxStore(context: StoreContext): OutboxStore {
       const skip = dialect.kind === 'postgres' ? 'for update skip locked' : '';
       // A claimed item is due again when the lease ends: a lost worker's
       // effects are tried by another.
-      const result = await db().raw(
-        `with due as materialized (
+      const result = await context.standAlone(undefined, own =>
+        own.raw(
+          `with due as materialized (
            select key from outbox where due_at_ms <= ${now}
            order by due_at_ms limit ? ${skip}
          )
@@ -55,7 +62,8 @@ export function createOutboxStore(context: StoreContext): OutboxStore {
          from due where outbox.key = due.key
          returning outbox.key, outbox.type, outbox.payload, outbox.attempts,
            outbox.created_at_ms`,
-        [limit, owner, leaseMs],
+          [limit, owner, leaseMs],
+        ),
       );
       const rows: ClaimedItem[] =
         dialect.kind === 'postgres' ? result.rows : result;
@@ -70,9 +78,11 @@ export function createOutboxStore(context: StoreContext): OutboxStore {
     },
 
     async done(key) {
-      await db()('outbox')
-        .where({ key })
-        .update({ done_at_ms: db().raw(dialect.nowSql()), due_at_ms: null });
+      await context.standAlone(undefined, own =>
+        own('outbox')
+          .where({ key })
+          .update({ done_at_ms: own.raw(dialect.nowSql()), due_at_ms: null }),
+      );
     },
 
     async retry(key, atMs, error) {

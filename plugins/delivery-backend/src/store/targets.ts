@@ -26,7 +26,7 @@ import {
 } from './types';
 import { holdLease, lockTargets, poke } from './work';
 
-interface DbTarget {
+export interface DbTarget {
   target_id: string;
   service_ref: string;
   environment: string;
@@ -55,21 +55,25 @@ const EMPTY_RECORD: TargetRecord = {
   desired: { revision: 0, generations: [], shares: [] },
 };
 
+export const COLUMNS = [
+  'target_id',
+  'service_ref',
+  'environment',
+  'tier',
+  'owner',
+  'system',
+  'record',
+  'hold',
+  'foreign_epoch',
+  'row_version',
+];
+
 export function createTargetsStore(context: StoreContext): TargetsStore {
   const { db } = context;
 
   function select(tx?: StoreTx) {
     return db(tx)('targets').select(
-      'target_id',
-      'service_ref',
-      'environment',
-      'tier',
-      'owner',
-      'system',
-      'record',
-      'hold',
-      'foreign_epoch',
-      'row_version',
+      ...COLUMNS,
       db(tx)
         .from('work_items')
         .where('kind', 'target')
@@ -133,12 +137,7 @@ export function createTargetsStore(context: StoreContext): TargetsStore {
       const rowVersion = row.rowVersion + 1;
       const count = await tx('targets')
         .where({ target_id: id, row_version: row.rowVersion })
-        .update({
-          record: JSON.stringify(row.record),
-          hold: nullableJson(row.hold),
-          foreign_epoch: nullable(row.foreignEpoch),
-          row_version: rowVersion,
-        });
+        .update({ ...toDb(row), row_version: rowVersion });
       if (count === 0) {
         throw new VersionConflictError(
           `Target ${id} is not at version ${row.rowVersion} any more, or is gone; read it again`,
@@ -268,7 +267,16 @@ function feed(
   );
 }
 
-function fromDb(row: DbTarget): TargetRow {
+/** What a tick may change. */
+export function toDb(row: TargetRow) {
+  return {
+    record: JSON.stringify(row.record),
+    hold: nullableJson(row.hold),
+    foreign_epoch: nullable(row.foreignEpoch),
+  };
+}
+
+export function fromDb(row: DbTarget): TargetRow {
   return {
     target: { service: row.service_ref, environment: row.environment },
     tier: row.tier,

@@ -20,7 +20,8 @@ import {
   TimelineEvent,
   TrafficPoint,
 } from '@slipway/backstage-plugin-delivery-common';
-import { Plan } from '@slipway/backstage-plugin-delivery-node';
+import { Plan, PlanReference } from '@slipway/backstage-plugin-delivery-node';
+import { TickStore } from './tickTypes';
 
 /** A transaction of the store; passed on, never made elsewhere. */
 export type StoreTx = Knex.Transaction;
@@ -242,6 +243,8 @@ export interface DeploymentsStore {
 export interface PlansStore {
   put(plan: Plan): Promise<void>;
   get(id: string): Promise<Plan | undefined>;
+  /** What the Plan refers to and does not contain, without reading its objects. */
+  references(id: string): Promise<PlanReference[]>;
 }
 
 export interface CommandsStore {
@@ -353,6 +356,7 @@ export interface DeliveryStore {
   plans: PlansStore;
   commands: CommandsStore;
   work: WorkStore;
+  ticks: TickStore;
   outbox: OutboxStore;
   feed: FeedStore;
   blobs: BlobsStore;

@@ -1,6 +1,8 @@
 import { ServiceRef } from '@slipway/backstage-plugin-delivery-common';
 import { Knex } from 'knex';
 import { StoreContext } from './context';
+import { createGatherer, Settled } from './gather';
+import { jsonParameter, jsonRows } from './jsonRows';
 import { chunks, optionalNumber, toNumber } from './rows';
 import { Lease, LeaseLostError, StoreTx, WorkStore } from './types';
 
@@ -18,6 +20,35 @@ import { Lease, LeaseLostError, StoreTx, WorkStore } from './types';
  * Lock order: the work item first, then the rows of its subject, then the feed.
  */
 
+interface GivenBack {
+  lease: Lease;
+  /** null: when it is poked. */
+  wakeAtMs: number | null;
+}
+
+const LEASE_ROWS = {
+  kind: 'text',
+  id: 'text',
+  owner: 'text',
+  epoch: 'bigint',
+} as const;
+
+const GIVEN_BACK_ROWS = { ...LEASE_ROWS, wake_at_ms: 'bigint' } as const;
+
+/** Which of the leases `v` are held still. */
+const HELD = `work_items.kind = v.kind and work_items.id = v.id
+  and work_items.lease_owner = v.owner and work_items.epoch = v.epoch`;
+
+const LOCK_IN_ORDER =
+  'order by work_items.kind, work_items.id for update of work_items';
+
+const leaseRow = ({ kind, id, owner, epoch }: Lease) => ({
+  kind,
+  id,
+  owner,
+  epoch,
+});
+
 interface ClaimedRow {
   kind: Lease['kind'];
   id: string;
@@ -29,25 +60,50 @@ interface ClaimedRow {
 export function createWorkStore(context: StoreContext): WorkStore {
   const { db, dialect } = context;
 
-  async function release(
-    lease: Lease,
-    wakeAtMs: number | undefined,
+  // By id where rows are locked: whoever takes several of them does.
+  const giveBack = `
+    with held as materialized (
+      select work_items.kind, work_items.id, v.wake_at_ms
+      from ${jsonRows(dialect, GIVEN_BACK_ROWS)} cross join work_items
+      where ${HELD}
+      ${dialect.kind === 'postgres' ? LOCK_IN_ORDER : ''}
+    )
+    update work_items set
+      due_at_ms = case when held.wake_at_ms is null
+        then work_items.wake_at_ms
+        else ${dialect.least('work_items.wake_at_ms', 'held.wake_at_ms')} end,
+      wake_at_ms = null,
+      lease_owner = null,
+      lease_until_ms = null
+    from held
+    where work_items.kind = held.kind and work_items.id = held.id
+    returning work_items.kind, work_items.id`;
+
+  async function releaseAll(
+    items: GivenBack[],
     own: Knex,
-  ) {
-    const wake =
-      wakeAtMs === undefined
-        ? own.raw('wake_at_ms')
-        : own.raw(dialect.least('wake_at_ms', millisecondsSql(wakeAtMs)));
-    const count = await own('work_items').where(leaseConditions(lease)).update({
-      due_at_ms: wake,
-      wake_at_ms: null,
-      lease_owner: null,
-      lease_until_ms: null,
-    });
-    if (count === 0) {
-      throw leaseLost(lease, 'release');
-    }
+  ): Promise<Array<Settled<void>>> {
+    const result = await own.raw(giveBack, [
+      jsonParameter(
+        items.map(({ lease, wakeAtMs }) => ({
+          ...leaseRow(lease),
+          wake_at_ms: wakeAtMs,
+        })),
+      ),
+    ]);
+    const rows: Array<{ kind: string; id: string }> =
+      dialect.kind === 'postgres' ? result.rows : result;
+    const done = new Set(rows.map(({ kind, id }) => `${kind} ${id}`));
+    return items.map(({ lease }) =>
+      done.has(`${lease.kind} ${lease.id}`)
+        ? { value: undefined }
+        : { error: leaseLost(lease, 'release') },
+    );
   }
+
+  const gatherReleases = createGatherer((items: GivenBack[]) =>
+    context.standAlone(undefined, own => releaseAll(items, own)),
+  );
 
   return {
     async claim({ owner, limit, leaseMs, kinds }) {
@@ -117,7 +173,19 @@ export function createWorkStore(context: StoreContext): WorkStore {
     },
 
     async release(lease, wakeAtMs, tx) {
-      await context.standAlone(tx, own => release(lease, wakeAtMs, own));
+      const item = {
+        lease,
+        wakeAtMs: wakeAtMs === undefined ? null : milliseconds(wakeAtMs),
+      };
+      const surrounding = context.surrounding(tx);
+      if (!surrounding) {
+        await gatherReleases(item);
+        return;
+      }
+      const [result] = await releaseAll([item], surrounding);
+      if ('error' in result) {
+        throw result.error;
+      }
     },
 
     async poke(kind, id, options, tx) {
@@ -192,7 +260,7 @@ export async function poke(
   tx: StoreTx | undefined,
 ): Promise<void> {
   const { dialect } = context;
-  const at = atMs === undefined ? dialect.nowSql() : millisecondsSql(atMs);
+  const at = atMs === undefined ? dialect.nowSql() : String(milliseconds(atMs));
   await context.db(tx).raw(
     `insert into work_items (kind, id, epoch, due_at_ms) values (?, ?, 0, ${at})
      on conflict (kind, id) do update set
@@ -230,6 +298,23 @@ export async function holdLease(
   }
 }
 
+/** The same for many at once: the ids of those that are held. */
+export async function holdLeases(
+  { dialect }: StoreContext,
+  tx: StoreTx,
+  leases: Lease[],
+): Promise<Set<string>> {
+  const result = await tx.raw(
+    `select work_items.id from ${jsonRows(dialect, LEASE_ROWS)}
+     cross join work_items where ${HELD}
+     ${dialect.kind === 'postgres' ? LOCK_IN_ORDER : ''}`,
+    [jsonParameter(leases.map(leaseRow))],
+  );
+  const rows: Array<{ id: string }> =
+    dialect.kind === 'postgres' ? result.rows : result;
+  return new Set(rows.map(({ id }) => id));
+}
+
 /**
  * Keeps the ticks of these services' targets from writing until the
  * transaction ends, for writes to many of their rows: by the lock order, the
@@ -253,14 +338,14 @@ export async function lockTargets(
   }
 }
 
-function millisecondsSql(atMs: number): string {
+function milliseconds(atMs: number): number {
   const whole = Math.floor(atMs);
   if (!Number.isSafeInteger(whole)) {
     throw new TypeError(
       `Invalid wake time ${atMs}: expected epoch milliseconds`,
     );
   }
-  return String(whole);
+  return whole;
 }
 
 function leaseConditions(lease: Lease) {
@@ -272,7 +357,7 @@ function leaseConditions(lease: Lease) {
   };
 }
 
-function leaseLost(lease: Lease, verb: string): LeaseLostError {
+export function leaseLost(lease: Lease, verb: string): LeaseLostError {
   return new LeaseLostError(
     `Cannot ${verb}: the lease of ${lease.kind} ${lease.id} at epoch ${lease.epoch} is no longer held by ${lease.owner}; another worker has taken it, or it was given back`,
   );
