@@ -3,6 +3,7 @@ import { isError } from '@backstage/errors';
 import {
   DefinitionModel,
   DefinitionProblem,
+  ManifestsModel,
 } from '@slipway/backstage-plugin-delivery-common';
 import { plainRenderer } from '@slipway/backstage-plugin-delivery-node';
 import {
@@ -159,6 +160,14 @@ async function tryManifests(
   }
 }
 
+/**
+ * What the manifests are made from. An overlay of kustomize builds on folders
+ * beside its own, so everything below its first folder belongs to it.
+ */
+function sourcesOf({ renderer, path }: ManifestsModel): string {
+  return renderer === 'kustomize' ? path.split('/')[0] : path;
+}
+
 async function ensureTargets(
   { release, environments, store }: StageContext,
   model: DefinitionModel,
@@ -205,7 +214,9 @@ export const definitionStage: Stage = {
       missing.map(describeProblem).forEach(log);
       throw failure(missing);
     }
-    const paths = model.environments.map(({ manifests }) => manifests.path);
+    const paths = model.environments.map(({ manifests }) =>
+      sourcesOf(manifests),
+    );
     const bundle = await collectBundle(root, [...new Set(paths)], signal);
     await tryManifests(context, model, bundle);
     const bundleBlob = await store.blobs.put(encodeBundle(bundle));

@@ -1,0 +1,3 @@
+export { createHelmRenderer } from './helm';
+export { createKustomizeRenderer } from './kustomize';
+export { DEFAULT_RENDER_LIMITS, type RenderLimits } from './types';
