@@ -25,5 +25,8 @@ backend.add(import('@backstage/plugin-signals-backend'));
 
 backend.add(import('@slipway/backstage-plugin-delivery-backend'));
 backend.add(import('@slipway/backstage-plugin-delivery-backend-module-local'));
+backend.add(
+  import('@slipway/backstage-plugin-delivery-backend-module-notifications'),
+);
 
 backend.start();

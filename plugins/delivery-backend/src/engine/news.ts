@@ -83,7 +83,10 @@ export function newsOfTransition(options: {
       recipients: [...new Set(recipients)],
       ...(path
         ? {
-            link: `/catalog/${path.replace('/', `/${kind}/`)}/delivery`,
+            link: `/catalog/${path.replace(
+              '/',
+              `/${kind}/`,
+            )}/delivery/deployments/${encodeURIComponent(after.id)}`,
           }
         : {}),
     },
