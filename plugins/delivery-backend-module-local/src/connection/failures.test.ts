@@ -243,9 +243,22 @@ describe('what goes wrong in the local environment is told with its evidence', (
     });
     await expect(plan()).rejects.toThrow(/chmod 600/);
     await chmod(`${folder}/staging.json`, 0o600);
+    const secretive = await plan();
+    // A rollback would not bring its value back, which the Plan does not hold.
+    expect(
+      await world.connection.workloads.inspect(
+        secretive.objects,
+        secretive.images,
+        shop,
+      ),
+    ).toMatchObject({
+      references: [
+        { kind: 'Secret', name: 'till', restorable: false, detail: 'key api' },
+      ],
+    });
     await bringUp(world, shop, {
       generation: 'g',
-      plan: await plan(),
+      plan: secretive,
       revision: 1,
       shares: [{ generation: 'g', percent: 100 }],
     });

@@ -32,6 +32,7 @@ import {
 } from '../locald';
 import { LocaldClient } from './client';
 import { readLocalPlan } from './manifests';
+import { secretReferences } from './references';
 import { createLiveSource } from './watch';
 
 /** An image has to be pulled and unpacked within this time. */
@@ -134,7 +135,7 @@ function createWorkloads(
         signal: AbortSignal.timeout(PULL_TIMEOUT_MS),
         timeoutMs: PULL_TIMEOUT_MS,
       });
-      return { replicas, ignored };
+      return { replicas, ignored, references: secretReferences(spec) };
     },
     async ensure(target, fence, { generation, plan, track, replicas }, signal) {
       const { spec } = readLocalPlan(plan.id, plan.objects, plan.images);

@@ -131,6 +131,63 @@ describe('who may do what', () => {
     expect(overview.body.targets).toHaveLength(1);
   });
 
+  it.each([
+    { may: true, expected: ['payment failed'] },
+    { may: false, expected: undefined },
+  ])(
+    'shows log lines beside a deployment to who may read logs ($may), and what a rollback does not bring back to everybody',
+    async ({ may, expected }) => {
+      const { app, store } = await openApi({
+        permissions: policy(may ? {} : { 'delivery.logs.read': DENY }),
+      });
+      await store.plans.put({
+        id: 'p1',
+        target: { service: CHECKOUT, environment: 'staging' },
+        releaseId: 'r1',
+        objects: [],
+        images: {},
+        replicas: 1,
+        ignored: [],
+        references: [
+          {
+            kind: 'Secret',
+            name: 'till',
+            restorable: false,
+            detail: 'key api',
+          },
+          { kind: 'Secret', name: 'till-v2', restorable: true },
+        ],
+      });
+      await store.deployments.create(deploymentRow({ id: 'd1', planId: 'p1' }));
+      const logs = {
+        atMs: 1,
+        lines: [
+          { text: 'payment failed', count: 1, firstAtMs: 1, lastAtMs: 1 },
+        ],
+        more: 0,
+        compared: { candidate: 1, stable: 1 },
+      };
+      const traffic = [
+        { atMs: 1, asked: [{ generation: 'g1', percent: 100 }] },
+      ];
+      await store.transaction(tx =>
+        store.deployments.saveEvidence('d1', { logs, traffic }, tx),
+      );
+      const { body } = await request(app).get('/v1/deployments/d1').expect(200);
+      expect(
+        body.newInCanary?.lines.map(({ text }: { text: string }) => text),
+      ).toEqual(expected);
+      expect(body.traffic).toEqual(traffic);
+      expect(body.notRestorable).toEqual([
+        expect.stringMatching(/^Secret "till" \(key api\): what it holds when/),
+      ]);
+      const { body: page } = await request(app)
+        .get('/v1/deployments')
+        .expect(200);
+      expect(JSON.stringify(page)).not.toContain('payment failed');
+    },
+  );
+
   it('refuses a verb by environment, names the permission, and audits the attempt', async () => {
     const { app, store, audited } = await openApi({
       permissions: policy({

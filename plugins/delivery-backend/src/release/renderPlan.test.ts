@@ -2,6 +2,7 @@ import {
   Connection,
   plainRenderer,
   PlanObject,
+  PlanReference,
   Renderer,
 } from '@slipway/backstage-plugin-delivery-node';
 import { ReleaseRow } from '../store';
@@ -114,6 +115,38 @@ it('has another id as soon as anything that it says is different', async () => {
     bundleBlob: other,
   });
   expect(changed.id).not.toBe(plan.id);
+});
+
+it('keeps what it refers to, and has another id only for what comes back with it', async () => {
+  const withReference = async (reference?: PlanReference) => {
+    const given = connection();
+    const { inspect } = given.workloads;
+    return await render('staging', {
+      ...given,
+      workloads: {
+        ...given.workloads,
+        inspect: async (...args) => ({
+          ...(await inspect(...args)),
+          ...(reference ? { references: [reference] } : {}),
+        }),
+      },
+    });
+  };
+  const plain = await withReference();
+  const versioned = { kind: 'Secret', name: 'till-v3', restorable: true };
+  const pinned = await withReference({ ...versioned, version: '3' });
+  const next = await withReference({ ...versioned, version: '4' });
+  expect(new Set([plain.id, pinned.id, next.id]).size).toBe(3);
+  expect(await world.store.plans.get(pinned.id)).toEqual(pinned);
+  expect(await world.store.plans.references(pinned.id)).toEqual([
+    { ...versioned, version: '3' },
+  ]);
+  expect(await world.store.plans.references('gone')).toEqual([]);
+  // What is only observed changes without us.
+  const observed = { kind: 'Secret', name: 'till', restorable: false };
+  expect((await withReference({ ...observed, version: '1' })).id).toBe(
+    plain.id,
+  );
 });
 
 it('refuses what the release, the environment or its connection does not have', async () => {

@@ -21,6 +21,10 @@ const MAX_PLAN_BYTES = 10 * 1024 * 1024;
  * their order; maps count by their content.
  */
 export function planId(plan: Omit<Plan, 'id'>): string {
+  const restorable = (plan.references ?? [])
+    .filter(reference => reference.restorable)
+    .map(({ kind, name, version = '' }) => [kind, name, version])
+    .sort();
   const content = {
     version: 1,
     target: [plan.target.service, plan.target.environment],
@@ -33,6 +37,8 @@ export function planId(plan: Omit<Plan, 'id'>): string {
     images: Object.entries(plan.images).sort(([a], [b]) => (a < b ? -1 : 1)),
     replicas: plan.replicas,
     ignored: plan.ignored,
+    // What is only observed is no part of what a Plan brings.
+    ...(restorable.length > 0 ? { restorable } : {}),
   };
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
@@ -133,7 +139,7 @@ export async function renderPlan(options: {
   });
   signal.throwIfAborted();
   check(objects, images);
-  const { replicas, ignored } = await connection.workloads.inspect(
+  const { replicas, ignored, references } = await connection.workloads.inspect(
     objects,
     images,
     target,
@@ -145,6 +151,7 @@ export async function renderPlan(options: {
     images,
     replicas,
     ignored,
+    ...(references && references.length > 0 ? { references } : {}),
   };
   const plan: Plan = { id: planId(content), ...content };
   await store.plans.put(plan);

@@ -2,7 +2,10 @@ import {
   ServiceRef,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
-import { PlanObject } from '@slipway/backstage-plugin-delivery-node';
+import {
+  PlanObject,
+  PlanReference,
+} from '@slipway/backstage-plugin-delivery-node';
 import { keepBlobs } from './blobs';
 import { StoreContext } from './context';
 import { BlobsStore, PlansStore } from './types';
@@ -20,6 +23,7 @@ interface PlanData {
   images: Record<string, string>;
   replicas: number;
   ignored: string[];
+  references?: PlanReference[];
 }
 
 /** Plans never change: what is there under an id is what was put first. */
@@ -40,6 +44,7 @@ export function createPlansStore(
           images: plan.images,
           replicas: plan.replicas,
           ignored: plan.ignored,
+          references: plan.references,
         };
         await tx('plans')
           .insert({
@@ -59,6 +64,14 @@ export function createPlansStore(
           JSON.stringify(objects.map(object => object.blob)),
         );
       });
+    },
+
+    async references(id) {
+      const row: Pick<DbPlan, 'data'> | undefined = await db()('plans')
+        .where({ id })
+        .first('data');
+      const data: PlanData | undefined = row && JSON.parse(row.data);
+      return data?.references ?? [];
     },
 
     async get(id) {
@@ -85,6 +98,7 @@ export function createPlansStore(
         images: data.images,
         replicas: data.replicas,
         ignored: data.ignored,
+        ...(data.references ? { references: data.references } : {}),
       };
     },
   };

@@ -131,7 +131,10 @@ export interface DeploymentDetail {
   events: TimelineEvent[];
   pendingCommands: Command[];
   verbs: Record<string, { allowed: boolean; reason?: string }>;
-  /** What applies: config and secret versions that a rollback would not bring back. */
+  /**
+   * What applying this deployment's Plan again, as a rollback does, would not
+   * bring back: a sentence for each secret and the like that it only refers to.
+   */
   notRestorable: string[];
   /**
    * What the new version logged and stable did not, once it failed or waits for

@@ -51,6 +51,24 @@ export interface PlanObject {
   origin?: string;
 }
 
+/**
+ * What a Plan names and does not contain, such as a Secret of the environment.
+ * A rollback applies the Plan again, and what it refers to as it is by then.
+ *
+ * @public
+ */
+export interface PlanReference {
+  /** `Secret`, `ExternalSecret`, `PersistentVolumeClaim`... */
+  kind: string;
+  name: string;
+  /** Its version is immutable and part of the Plan: a rollback brings it back. */
+  restorable: boolean;
+  /** The version when the Plan was made; never derived from a secret's value alone. */
+  version?: string;
+  /** Which part of it is used, for people: `keys url, token`. */
+  detail?: string;
+}
+
 /** A Release rendered for one Target: immutable, hashed. @public */
 export interface Plan {
   /** sha256 over everything below; hex. */
@@ -63,6 +81,8 @@ export interface Plan {
   replicas: number;
   /** What the environment does not do, to tell people: "HorizontalPodAutoscaler: ignored". */
   ignored: string[];
+  /** Absent: the environment's connection does not tell. */
+  references?: PlanReference[];
 }
 
 /** @public */
@@ -88,14 +108,19 @@ export interface Workloads {
   readonly fencing: Fencing;
   /**
    * Looks at a rendered Plan before anything is applied: how many instances
-   * it asks for, what would be ignored, and what makes it impossible
-   * (`InputError`: "entrypoint is not node", "no Deployment found").
+   * it asks for, what would be ignored, what it refers to and does not contain,
+   * and what makes it impossible (`InputError`: "entrypoint is not node", "no
+   * Deployment found").
    */
   inspect(
     objects: PlanObject[],
     images: Record<string, string>,
     target: TargetRef,
-  ): Promise<{ replicas: number; ignored: string[] }>;
+  ): Promise<{
+    replicas: number;
+    ignored: string[];
+    references?: PlanReference[];
+  }>;
   ensure(
     target: TargetRef,
     fence: Fence,

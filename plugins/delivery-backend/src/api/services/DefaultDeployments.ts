@@ -13,7 +13,7 @@ import {
   deliveryTargetReadPermission,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
-import { deploymentVerbs, withRollout } from '../views';
+import { deploymentVerbs, notRestorable, withRollout } from '../views';
 import { runCommand } from './commandAnswers';
 import { ServiceDependencies } from './dependencies';
 import { TargetReader } from './targetReader';
@@ -74,6 +74,9 @@ export class DefaultDeployments implements DeploymentsService {
         store.deployments.evidence(id),
       ],
     );
+    const references = deployment.planId
+      ? await store.plans.references(deployment.planId)
+      : [];
     const mayReadLogs = context.grants.decide(deliveryLogsReadPermission, {
       service: target.service,
       owner: row?.owner,
@@ -117,7 +120,7 @@ export class DefaultDeployments implements DeploymentsService {
           system: row?.system,
         }),
       ),
-      notRestorable: [],
+      notRestorable: notRestorable(references),
       ...(mayReadLogs && evidence.logs ? { newInCanary: evidence.logs } : {}),
       traffic: evidence.traffic ?? [],
     };

@@ -1,4 +1,5 @@
 export { environmentView } from './environmentView';
+export { notRestorable } from './notRestorable';
 export { targetView, withRollout } from './targetView';
 export type { ReleaseLabel } from './targetView';
 export {

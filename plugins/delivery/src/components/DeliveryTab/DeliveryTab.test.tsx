@@ -6,6 +6,7 @@ import {
   FakeDeliveryApi,
   canaryTarget,
   deployment,
+  deploymentDetail,
   healthyTarget,
   heldTarget,
   instance,
@@ -386,7 +387,12 @@ describe('DeliveryTab', () => {
   it('goes back to a release that is chosen, naming its digest', async () => {
     const api = new FakeDeliveryApi();
     api.overview = overview({ targets: [canaryTarget()] });
-    api.deployments = [deployment()];
+    api.deployments = [
+      deployment({ releaseId: 'release-180', status: 'succeeded' }),
+    ];
+    api.detail = deploymentDetail(api.deployments[0], {
+      notRestorable: ['Secret "till" (key api): what it holds then is used'],
+    });
     await renderTab(api);
     await userEvent.click(
       await screen.findByRole('button', { name: 'Roll back…' }),
@@ -396,6 +402,10 @@ describe('DeliveryTab', () => {
     expect(dialog).toHaveTextContent(
       'apply v1.8.0 (sha256:9be19be1…) to Production again, whole',
     );
+    // What a rollback does not bring back is said before it is confirmed.
+    expect(
+      await within(dialog).findByText(/^Secret "till" \(key api\)/),
+    ).toBeInTheDocument();
     await userEvent.click(
       within(dialog).getByRole('button', { name: 'Roll back now' }),
     );

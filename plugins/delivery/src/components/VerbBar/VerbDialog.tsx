@@ -23,6 +23,7 @@ import {
   wantsReason,
 } from '../../verbs';
 import { PartState } from '../PartState';
+import { NotRestorable } from './NotRestorable';
 import { ReleaseChoice } from './ReleaseChoice';
 
 /** Says exactly what a verb will do, and asks why. */
@@ -72,6 +73,9 @@ export function VerbDialog(props: {
               onChoose={setChosen}
               excludeStable={verb === 'rollback'}
             />
+          )}
+          {verb === 'rollback' && chosen && (
+            <NotRestorable target={target} release={chosen} />
           )}
           {(!choosesRelease(verb) || chosen) && (
             <>
