@@ -36,11 +36,10 @@ export function createEndpoint(
         throw error;
       }
       const token = await tokens?.current();
-      return {
-        server: details.url,
-        tls: await tls,
-        headers: token ? { Authorization: `Bearer ${token}` } : {},
-      };
+      const headers: Record<string, string> = token
+        ? { Authorization: `Bearer ${token}` }
+        : {};
+      return { server: details.url, tls: await tls, headers };
     },
     renew() {
       tls = undefined;

@@ -42,7 +42,9 @@ export function readNamespaces(config: Config): EnvironmentNamespaces[] {
     (entry, index) => readEnvironment(entry, `${KEY}[${index}]`, onKubernetes),
   );
   environments.forEach(({ environment, at }, index) => {
-    if (environments.some((other, n) => n < index && same(other, environment))) {
+    if (
+      environments.some((other, n) => n < index && same(other, environment))
+    ) {
       throw wrong(`${at}.environment`, 'each environment once', environment);
     }
   });

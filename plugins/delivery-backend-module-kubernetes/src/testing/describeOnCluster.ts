@@ -12,9 +12,7 @@ export interface ClusterSettings {
 export function missingForCluster(
   env: NodeJS.ProcessEnv = process.env,
 ): string | undefined {
-  const missing = ['KUBECONFIG', 'SLIPWAY_REGISTRY'].filter(
-    name => !env[name],
-  );
+  const missing = ['KUBECONFIG', 'SLIPWAY_REGISTRY'].filter(name => !env[name]);
   return missing.length > 0 ? missing.join(' and ') : undefined;
 }
 

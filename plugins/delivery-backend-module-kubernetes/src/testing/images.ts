@@ -71,7 +71,10 @@ async function writeImage(
           Entrypoint: ['/usr/local/bin/node'],
           Cmd: ['/app/server.js'],
         },
-        rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+        rootfs: {
+          type: 'layers',
+          diff_ids: layers.map(({ diffId }) => diffId),
+        },
       }),
     ),
   );
@@ -102,7 +105,10 @@ async function baseLayer(
   if (there) {
     const manifest = parseManifest(there.bytes, 'The base image');
     if (manifest.kind === 'manifest') {
-      return { descriptor: layerOf(manifest.layers), diffId: diffIdOf(manifest) };
+      return {
+        descriptor: layerOf(manifest.layers),
+        diffId: diffIdOf(manifest),
+      };
     }
   }
   const layer = await writeLayer(layout, [...files, ...FOLDERS], {

@@ -132,6 +132,8 @@ export function testManifests(options: TestManifestOptions): string {
     });
   }
   // JSON is YAML: no writer of YAML is needed.
-  const text = documents.map(document => JSON.stringify(document, undefined, 2));
+  const text = documents.map(document =>
+    JSON.stringify(document, undefined, 2),
+  );
   return [...text, ...(options.extra ? [options.extra] : [])].join('\n---\n');
 }

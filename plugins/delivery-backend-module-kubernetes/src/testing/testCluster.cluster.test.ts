@@ -51,6 +51,25 @@ describeOnCluster('The harness of the tests on a cluster', () => {
     expect(await image('two')).not.toBe(await image('one'));
   });
 
+  it('signs in with the rights of the manifests, and no others', async () => {
+    const { client } = world.cluster;
+    const account = { apiVersion: 'v1', kind: 'Secret' };
+    await expect(
+      client.list(account, { namespace: world.namespace }, signal),
+    ).rejects.toMatchObject({ status: 403 });
+    await expect(
+      client.create(
+        {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { name: 'elsewhere', namespace: 'default' },
+        },
+        { fieldManager: 'slipway' },
+        signal,
+      ),
+    ).rejects.toMatchObject({ status: 403 });
+  });
+
   it('has services that misbehave', async () => {
     const target = world.newTarget();
     await world.applyPlain(

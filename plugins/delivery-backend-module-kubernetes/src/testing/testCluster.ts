@@ -12,6 +12,7 @@ import {
   parseObject,
   plainRenderer,
 } from '@slipway/backstage-plugin-delivery-node';
+import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { Pool } from 'undici';
 import {
   KubeApiError,
@@ -21,6 +22,7 @@ import {
 } from '../client';
 import { ClusterAccess } from '../clusterAccess';
 import { readClusterSettings } from './describeOnCluster';
+import { createTestIdentity } from './identity';
 import { createTestImages } from './images';
 import { TestManifestOptions, testManifests } from './manifests';
 import { TestServiceOptions } from './service';
@@ -52,6 +54,8 @@ export interface TestCluster {
   /** With all rights, to prepare, disturb and look. */
   client: KubeClient;
   namespace: string;
+  /** Of the service account that `cluster` signs in with. */
+  token: string;
   registry: RegistryAccess;
   /** `undefined`: the cluster has no Gateway that the tests can use. */
   gatewayUrl?: string;
@@ -103,6 +107,23 @@ export async function openTestCluster(): Promise<TestCluster> {
     { fieldManager: 'slipway-test' },
     quiet,
   );
+  const identity = await createTestIdentity({
+    admin: client,
+    kubeConfig,
+    namespace,
+    signal: quiet,
+  });
+  const limited = createKubeClient({
+    cluster: 'test',
+    endpoint: identity.endpoint,
+  });
+  await poll('the rights are in force', async () => {
+    const kinds = ['v1 Pod', 'apps/v1 Deployment'].map(text => text.split(' '));
+    for (const [apiVersion, kind] of kinds) {
+      await limited.list({ apiVersion, kind }, { limit: 1 }, quiet);
+    }
+    return true;
+  });
   const gateway = settings.gateway ? new Pool(settings.gateway) : undefined;
   const routed = new Map<string, boolean>();
 
@@ -147,7 +168,12 @@ export async function openTestCluster(): Promise<TestCluster> {
   }
 
   return {
-    cluster: { name: 'test', client, namespaceOf: async () => namespace },
+    cluster: {
+      name: 'test',
+      client: limited,
+      namespaceOf: async () => namespace,
+    },
+    token: identity.token,
     client,
     namespace,
     registry,
@@ -221,7 +247,9 @@ export async function openTestCluster(): Promise<TestCluster> {
         { propagation: 'Background' },
         quiet,
       );
+      await identity.remove();
       await gateway?.destroy();
+      await limited.close();
       await client.close();
       await rm(directory, { recursive: true, force: true });
     },

@@ -34,9 +34,7 @@ export function eksToken(options: {
   const host = `sts.${region}.amazonaws.com${
     region.startsWith('cn-') ? '.cn' : ''
   }`;
-  const time = new Date(options.nowMs)
-    .toISOString()
-    .replace(/[-:]|\.\d+/g, '');
+  const time = new Date(options.nowMs).toISOString().replace(/[-:]|\.\d+/g, '');
   const scope = `${time.slice(0, 8)}/${region}/sts/aws4_request`;
   const query = Object.entries({
     Action: 'GetCallerIdentity',

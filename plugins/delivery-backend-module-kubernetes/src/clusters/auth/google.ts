@@ -25,9 +25,7 @@ function parseKey(text: string | undefined): object | undefined {
  * Access tokens of a Google service account: of the configured key, else of
  * the application default credentials.
  */
-export function googleTokens(
-  readKey: () => string | undefined,
-): TokenSource {
+export function googleTokens(readKey: () => string | undefined): TokenSource {
   return cachedTokens(async () => {
     const { GoogleAuth } = await importOptional(
       () => import('google-auth-library'),

@@ -1,0 +1,8 @@
+export {
+  clusterRights,
+  manifestFiles,
+  namespaceRights,
+  toYaml,
+  type Subject,
+} from './manifests';
+export * from './rights';

@@ -1,0 +1,92 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import {
+  CLUSTER_RIGHTS,
+  NAMESPACE_RIGHTS,
+  Subject,
+  WATCHED_RIGHTS,
+  clusterRights,
+  namespaceRights,
+} from '../access';
+import {
+  Endpoint,
+  EndpointSource,
+  KubeClient,
+  KubeObject,
+  kubeConfigEndpoint,
+  refOf,
+} from '../client';
+
+const TOKEN_SECONDS = 3 * 3_600;
+const manager = { fieldManager: 'slipway-test' };
+
+/** The service account of the module's manifests, in a namespace of tests. */
+export interface TestIdentity {
+  token: string;
+  endpoint: EndpointSource;
+  /** Takes back what it was given outside of the namespace. */
+  remove(): Promise<void>;
+}
+
+/** Gives a new service account the rights of the manifests, and no others. */
+export async function createTestIdentity(options: {
+  admin: KubeClient;
+  kubeConfig: KubeConfig;
+  namespace: string;
+  signal: AbortSignal;
+}): Promise<TestIdentity> {
+  const { admin, namespace, signal } = options;
+  const subject: Subject = {
+    kind: 'ServiceAccount',
+    name: 'slipway',
+    namespace,
+  };
+  const watched = [...WATCHED_RIGHTS, ...CLUSTER_RIGHTS];
+  const name = `slipway-watch-${namespace}`;
+  const ofCluster = clusterRights(watched, { name, subject });
+  const account: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: subject.name, namespace },
+  };
+  for (const object of [
+    account,
+    ...ofCluster,
+    ...namespaceRights(NAMESPACE_RIGHTS, {
+      name: 'slipway-deliver',
+      subject,
+      namespace,
+    }),
+  ]) {
+    await admin.apply(object, manager, signal);
+  }
+  const { status } = await admin.raw<{ status: { token: string } }>(
+    {
+      method: 'POST',
+      path: `/api/v1/namespaces/${namespace}/serviceaccounts/${subject.name}/token`,
+      body: {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: { expirationSeconds: TOKEN_SECONDS },
+      },
+    },
+    signal,
+  );
+  const { server, tls } = await kubeConfigEndpoint(
+    () => options.kubeConfig,
+  ).current();
+  const { ca, rejectUnauthorized, servername } = tls;
+  const endpoint: Endpoint = {
+    server,
+    tls: { ca, rejectUnauthorized, servername },
+    headers: { Authorization: `Bearer ${status.token}` },
+  };
+  return {
+    token: status.token,
+    endpoint: { current: async () => endpoint, renew: () => undefined },
+    async remove() {
+      for (const object of ofCluster) {
+        await admin.delete(refOf(object), {}, signal);
+      }
+    },
+  };
+}
