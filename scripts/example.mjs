@@ -38,7 +38,7 @@ async function commitTree(directory, message, timestamp) {
   });
 }
 
-export async function makeRepository(source, directory) {
+export async function makeRepository(source, directory, variant) {
   if (existsSync(path.join(directory, '.git'))) return false;
   // Made beside its place and moved there whole, so that an interrupted first
   // start leaves no half repository behind.
@@ -52,6 +52,7 @@ export async function makeRepository(source, directory) {
   for (const [index, entry] of history.entries()) {
     await clearWorkTree(draft);
     await copyTree(path.join(source, 'base'), draft);
+    if (variant) await copyTree(variant, draft);
     if (entry.change)
       await copyTree(path.join(source, 'changes', entry.change), draft);
     const sha = await commitTree(

@@ -7,10 +7,14 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { makeCatalog, makeRepository } from './example.mjs';
+import { prepareKubernetes } from './kubernetes/prepare.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+// On a real cluster, with data of its own.
+const onKubernetes = process.argv.includes('--kubernetes');
 const data = path.resolve(
-  process.env.SLIPWAY_DATA ?? path.join(root, '.slipway'),
+  process.env.SLIPWAY_DATA ??
+    path.join(root, onKubernetes ? '.slipway/kubernetes' : '.slipway'),
 );
 const repositories = path.join(data, 'repositories');
 const say = line => process.stdout.write(`[slipway] ${line}\n`);
@@ -18,6 +22,7 @@ const say = line => process.stdout.write(`[slipway] ${line}\n`);
 if (process.argv.includes('--help')) {
   say('npm start              start the portal and the example');
   say('npm start -- --stop    stop the services of the example');
+  say('npm start -- --kubernetes   the example on a cluster (README)');
   process.exit(0);
 }
 
@@ -26,10 +31,21 @@ if (process.argv.includes('--stop')) {
   process.exit(await stopServices(data, say));
 }
 
+if (onKubernetes) {
+  const problem = await prepareKubernetes({ root, say });
+  if (problem) {
+    say(problem);
+    process.exit(1);
+  }
+}
+
 await fs.mkdir(repositories, { recursive: true, mode: 0o700 });
 const made = await makeRepository(
   path.join(root, 'examples', 'storefront'),
   path.join(repositories, 'storefront'),
+  onKubernetes
+    ? path.join(root, 'examples', 'kubernetes', 'storefront')
+    : undefined,
 );
 await makeCatalog(
   path.join(root, 'examples', 'catalog'),
@@ -53,7 +69,8 @@ say(
     path.join(repositories, 'storefront'),
   )}  (a git repository: add your own)`,
 );
-say('the services go on when this stops; end them with: npm start -- --stop');
+if (!onKubernetes)
+  say('the services go on when this stops; end them with: npm start -- --stop');
 
 const require = createRequire(import.meta.url);
 const cli = path.join(
@@ -61,9 +78,21 @@ const cli = path.join(
   'bin',
   'backstage-cli',
 );
+const configs = onKubernetes
+  ? ['app-config.yaml', 'app-config.kubernetes.yaml'].flatMap(file => [
+      '--config',
+      path.join(root, file),
+    ])
+  : [];
 const child = spawn(
   process.execPath,
-  [cli, 'repo', 'start', ...process.argv.slice(2)],
+  [
+    cli,
+    'repo',
+    'start',
+    ...configs,
+    ...process.argv.slice(2).filter(argument => argument !== '--kubernetes'),
+  ],
   {
     cwd: root,
     stdio: 'inherit',
