@@ -33,15 +33,16 @@ function summary(values) {
   };
 }
 
-async function prepare() {
-  await commitTo(
+function prepare() {
+  commitTo(
     { data },
-    'delivery.yaml',
-    text =>
-      text.replace(
-        /blueGreen: \{[^}]*\}/,
-        'canary: { steps: [{ weight: 50% }, { weight: 100% }], scaleDownDelay: 0s }',
-      ),
+    {
+      'delivery.yaml': text =>
+        text.replace(
+          /blueGreen: \{[^}]*\}/,
+          'canary: { steps: [{ weight: 50% }, { weight: 100% }], scaleDownDelay: 0s }',
+        ),
+    },
     'pricing: a canary without pauses',
   );
 }
@@ -49,10 +50,9 @@ async function prepare() {
 async function overhead() {
   const values = [];
   for (let round = 0; round <= rounds; round += 1) {
-    await commitTo(
+    commitTo(
       { data },
-      'services/pricing/server.js',
-      text => `${text}// ${Date.now()}\n`,
+      { 'services/pricing/server.js': text => `${text}// ${Date.now()}\n` },
       'bench',
     );
     const release = await api.post(`${PRICING}/releases`, { commit: 'main' });
@@ -149,7 +149,7 @@ async function live() {
   return summary(values);
 }
 
-await prepare();
+prepare();
 const result = {
   canaryOverheadMs: { budget: 1000, ...(await overhead()) },
   instanceChangeMs: { budgetP95: 250, ...(await live()) },

@@ -1,37 +1,39 @@
-// The stories of the README, in the order a person would live them.
+// The stories of the README, in the order a person would live them. What is
+// about different services goes on at the same time.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Api } from './lib/api.mjs';
 import { open, openBrowser, screenshot, signIn } from './lib/browser.mjs';
 import {
-  commitTo,
-  deployment,
   deploymentEnds,
   releaseCommit,
   releaseEnds,
   tabOf,
-  urlOf,
-  verb,
 } from './lib/delivery.mjs';
-import { Portal, slipway, until } from './lib/portal.mjs';
+import { Portal, until } from './lib/portal.mjs';
+import { blueGreenStories } from './stories/blueGreen.mjs';
+import { canaryStories } from './stories/canary.mjs';
+import { pageStories } from './stories/pages.mjs';
+import { STORY } from './stories/story.mjs';
+import { togetherStories } from './stories/together.mjs';
 
 const HOOKS = { timeout: 420_000 };
-const STORY = { timeout: 300_000 };
 
-describe('from a commit to production', () => {
+describe('from a commit to production', { concurrency: 1 }, () => {
   const portal = new Portal();
   const api = new Api();
   const mistakes = [];
+  const tabs = {};
   let browser;
-  let page;
-  let good;
 
   before(async () => {
     await portal.start();
     console.log(`# ready after ${portal.readyAfterMs} ms`);
     browser = await openBrowser();
-    page = await signIn(browser);
-    page.on('pageerror', error => mistakes.push(error.message));
+    for (const name of ['checkout', 'pricing']) {
+      tabs[name] = await signIn(browser);
+      tabs[name].on('pageerror', error => mistakes.push(error.message));
+    }
   }, HOOKS);
 
   after(async () => {
@@ -40,10 +42,14 @@ describe('from a commit to production', () => {
     assert.deepEqual(mistakes, [], 'no page threw');
   }, HOOKS);
 
+  /** What the stories share; the browser and its tabs are there when they begin. */
+  const world = { portal, browser: () => browser, tab: name => tabs[name] };
+
   test(
     'the catalog holds the services, and the tab says what to do first',
     STORY,
     async () => {
+      const page = tabs.checkout;
       await until(
         'the services are known',
         async () => (await api.get('/services')).items.length === 2,
@@ -58,6 +64,7 @@ describe('from a commit to production', () => {
     'a first release goes straight to both environments',
     STORY,
     async () => {
+      const page = tabs.checkout;
       const pricing = await releaseCommit(page, 'pricing', {
         commit: 'v1.0.0',
       });
@@ -65,7 +72,7 @@ describe('from a commit to production', () => {
         (await deploymentEnds(api, pricing, 'production')).status,
         'succeeded',
       );
-      good = await releaseCommit(page, 'checkout', {
+      const good = await releaseCommit(page, 'checkout', {
         commit: 'v1.0.0',
         reason: 'the first one',
       });
@@ -79,419 +86,12 @@ describe('from a commit to production', () => {
     },
   );
 
-  test(
-    'a good commit is canaried under real traffic and promoted, live without a reload',
-    STORY,
-    async () => {
-      const id = await releaseCommit(page, 'checkout', {
-        message: /a warmer greeting/,
-      });
-      await open(page, tabOf('checkout'));
-      await deployment(
-        api,
-        id,
-        'production',
-        seen => seen.status === 'progressing',
-      );
-      const box = page.getByRole('region', { name: 'Production', exact: true });
-      await box.getByText(/asked 10/).waitFor({ timeout: 60_000 });
-      await box
-        .getByText(/of \d+ samples|success-rate/)
-        .first()
-        .waitFor({ timeout: 60_000 });
-      await page.waitForTimeout(6000);
-      await screenshot(page, 'canary', { fullPage: true });
-      const ended = await deploymentEnds(api, id, 'production');
-      assert.equal(ended.status, 'succeeded');
-      await box.getByText('v1.1.0').first().waitFor();
-      const overview = await api.get(
-        '/services/component/default/checkout/overview',
-      );
-      for (const target of overview.targets) {
-        const expected = Object.values(target.stable.digests);
-        const instances = target.workloads.known.generations
-          .filter(
-            generation => generation.generation === target.stable.generation,
-          )
-          .flatMap(generation => generation.instances);
-        assert.equal(instances.length, 2);
-        for (const instance of instances) {
-          assert.deepEqual(
-            Object.values(instance.digests),
-            expected,
-            'what runs is what was pushed',
-          );
-        }
-        const release = overview.releases.find(
-          candidate => candidate.id === id,
-        );
-        assert.deepEqual(
-          expected,
-          release.images.map(image => image.digest),
-        );
-      }
-      const answer = await fetch(urlOf(overview.targets[1]));
-      assert.match((await answer.json()).greeting, /tea is on its way/);
-      await screenshot(page, 'promoted', { fullPage: true });
-    },
-  );
-
-  test(
-    'the commit that fails a fifth of the requests is rolled back, held and explained',
-    STORY,
-    async () => {
-      const id = await releaseCommit(page, 'checkout', {
-        message: /a fifth of the requests fails/,
-      });
-      const ended = await deploymentEnds(api, id, 'production');
-      assert.equal(ended.status, 'rolled-back');
-      assert.equal(ended.reason.metric, 'success-rate');
-      assert.ok(
-        ended.reason.value > 0.6 && ended.reason.value < 0.95,
-        `value ${ended.reason.value}`,
-      );
-      assert.equal(ended.reason.threshold.min, 0.99);
-      assert.ok(ended.reason.samples >= 40);
-      const { events } = await api.get(`/deployments/${ended.id}`);
-      const types = events.map(event => event.type);
-      assert.ok(types.includes('traffic-returned'), types.join());
-      await open(page, `${tabOf('checkout')}/deployments/${ended.id}`);
-      await page
-        .getByText(/Rolled back: .*requests failed \(limit 1 %/)
-        .first()
-        .waitFor();
-      await page.getByText('Automation is on hold.').first().waitFor();
-      await page.waitForTimeout(1000);
-      await screenshot(page, 'rolled-back', { fullPage: true });
-      await open(page, tabOf('checkout'));
-      await page
-        .getByText(/Hold by automation/)
-        .first()
-        .waitFor();
-      const overview = await api.get(
-        '/services/component/default/checkout/overview',
-      );
-      const production = overview.targets.find(
-        target => target.environment.name === 'production',
-      );
-      assert.equal(production.stable.version, 'v1.1.0');
-      assert.deepEqual(
-        production.traffic.known.accepted.map(share => share.percent),
-        [100],
-      );
-    },
-  );
-
-  test(
-    'a person releases the hold, and the slow commit is rolled back for its latency',
-    STORY,
-    async () => {
-      await open(page, tabOf('checkout'));
-      const said = await verb(page, 'Production', 'Release hold', {
-        reason: 'going on',
-      });
-      assert.match(said, /automatic deployments to production/i);
-      const id = await releaseCommit(page, 'checkout', { message: /\(slow\)/ });
-      const ended = await deploymentEnds(api, id, 'production');
-      assert.equal(ended.status, 'rolled-back');
-      assert.equal(ended.reason.metric, 'latency-p95');
-      assert.ok(ended.reason.value > 500, `value ${ended.reason.value}`);
-    },
-  );
-
-  test(
-    "the never-ready commit ends at its progress deadline with the probe's last answer",
-    STORY,
-    async () => {
-      const id = await releaseCommit(page, 'checkout', {
-        message: /never becomes ready/,
-      });
-      const ended = await deploymentEnds(api, id, 'staging');
-      assert.equal(ended.status, 'rolled-back');
-      assert.equal(ended.reason.code, 'progress-deadline-exceeded');
-      assert.match(ended.reason.evidence, /ledger migration 0042/);
-      await open(page, `${tabOf('checkout')}/deployments/${ended.id}`);
-      await page
-        .getByText(/ledger migration 0042/)
-        .first()
-        .waitFor();
-      await screenshot(page, 'never-ready', { fullPage: true });
-    },
-  );
-
-  test(
-    'the commit with a critical advisory is blocked at the gate with its finding',
-    STORY,
-    async () => {
-      const id = await releaseCommit(page, 'checkout', {
-        message: /critical advisory/,
-      });
-      const { release } = await releaseEnds(api, id);
-      assert.equal(release.status, 'blocked');
-      assert.ok(
-        !release.images.some(image => image.reference),
-        'nothing was pushed',
-      );
-      await page.getByText('SLIP-EX-2026-0001').first().waitFor();
-      await screenshot(page, 'blocked', { fullPage: true });
-    },
-  );
-
-  test(
-    'the wrong delivery.yaml is refused with line and column',
-    STORY,
-    async () => {
-      const id = await releaseCommit(page, 'checkout', {
-        message: /delivery\.yaml is wrong/,
-      });
-      const { release, definitionProblems } = await releaseEnds(api, id);
-      assert.equal(release.status, 'failed');
-      assert.equal(definitionProblems[0].line, 25);
-      await page
-        .getByText(/delivery\.yaml:25:13/)
-        .first()
-        .waitFor();
-      await screenshot(page, 'wrong-definition', { fullPage: true });
-    },
-  );
-
-  test(
-    'after kill -9 in the middle of a canary it goes on, and the services serve meanwhile',
-    STORY,
-    async () => {
-      for (const environment of ['staging', 'production']) {
-        await api.post(
-          `/services/component/default/checkout/environments/${environment}/commands`,
-          {
-            verb: 'release-hold',
-            reason: 'next story',
-          },
-        );
-      }
-      const id = await releaseCommit(page, 'checkout', { commit: 'v1.0.0' });
-      const release = await api.get(`/releases/${id}`);
-      const moving = await deployment(
-        api,
-        id,
-        'production',
-        seen =>
-          seen.rollout?.steps.some(
-            step => step.step.type === 'analysis' && step.status === 'active',
-          ),
-        { what: 'is being analysed' },
-      );
-      const overview = await api.get(
-        '/services/component/default/checkout/overview',
-      );
-      const url = urlOf(
-        overview.targets.find(
-          target => target.environment.name === 'production',
-        ),
-      );
-      portal.kill9();
-      let served = 0;
-      for (let count = 0; count < 100; count += 1) {
-        const answer = await fetch(url);
-        await answer.arrayBuffer();
-        if (answer.ok) served += 1;
-      }
-      assert.equal(
-        served,
-        100,
-        'every request was served while the portal was dead',
-      );
-      await portal.start();
-      const ended = await deploymentEnds(new Api(), id, 'production');
-      assert.equal(ended.id, moving.id);
-      assert.equal(ended.status, 'succeeded', JSON.stringify(ended.reason));
-      assert.equal(
-        ended.rollout.attempt,
-        moving.rollout.attempt,
-        'the same attempt went on',
-      );
-      assert.ok(release.release.id);
-    },
-  );
-
-  test(
-    'a commit of our own that changes only configuration has the same Build, and is canaried',
-    STORY,
-    async () => {
-      const before = await api.get(
-        '/services/component/default/checkout/overview',
-      );
-      const production = before.targets.find(
-        target => target.environment.name === 'production',
-      );
-      await commitTo(
-        portal,
-        'deploy/checkout.yaml',
-        text => text.replace('The little tea shop', 'The big tea shop'),
-        'Grow',
-      );
-      const id = await releaseCommit(page, 'checkout', { commit: 'main' });
-      const { release } = await releaseEnds(api, id);
-      assert.equal(release.status, 'ready', JSON.stringify(release.reason));
-      const made = await api.get(
-        '/releases?service=component:default/checkout&limit=50',
-      );
-      const head = made.items.find(candidate => candidate.version === 'v1.1.0');
-      assert.deepEqual(
-        release.images.map(image => image.digest),
-        head.images.map(image => image.digest),
-        'the Build of the commit before was found again',
-      );
-      const ended = await deploymentEnds(api, id, 'production');
-      assert.equal(ended.status, 'succeeded', JSON.stringify(ended.reason));
-      const answer = await fetch(urlOf(production));
-      assert.equal((await answer.json()).shop, 'The big tea shop');
-    },
-  );
-
-  test(
-    'the crashing commit gets past staging and is rolled back with its last log lines',
-    STORY,
-    async () => {
-      const id = await releaseCommit(page, 'checkout', {
-        message: /crashes after a while/,
-      });
-      const ended = await deploymentEnds(api, id, 'production');
-      assert.equal(ended.status, 'rolled-back', JSON.stringify(ended.reason));
-      assert.match(JSON.stringify(ended.reason), /receipt cache/);
-      await open(page, tabOf('checkout'));
-      await verb(page, 'Production', 'Release hold', { reason: 'next story' });
-    },
-  );
-
-  test(
-    'people pause, resume, promote fully, restart, abort and retry',
-    STORY,
-    async () => {
-      const analysing = seen =>
-        seen.rollout?.steps.some(
-          step => step.step.type === 'analysis' && step.status === 'active',
-        );
-      const status = wanted => seen => seen.status === wanted;
-      const first = await releaseCommit(page, 'checkout', { commit: 'v1.1.0' });
-      await deployment(api, first, 'production', analysing);
-      await open(page, tabOf('checkout'));
-      await verb(page, 'Production', 'Pause', { exact: true });
-      await deployment(api, first, 'production', status('paused'));
-      await verb(page, 'Production', 'Resume', { exact: true });
-      await deployment(api, first, 'production', status('progressing'));
-      const said = await verb(page, 'Production', 'Promote fully', {
-        reason: 'seen enough',
-      });
-      assert.match(said, /100 % of the traffic/);
-      const promoted = await deploymentEnds(api, first, 'production');
-      assert.equal(promoted.status, 'succeeded');
-
-      await verb(page, 'Production', 'Restart', { exact: true });
-      await until('the restart has succeeded', async () => {
-        const { items } = await api.get(
-          '/deployments?service=component:default/checkout&environment=production&limit=5',
-        );
-        return items.some(
-          item => item.kind === 'restart' && item.status === 'succeeded',
-        );
-      });
-
-      const second = await releaseCommit(page, 'checkout', {
-        commit: 'v1.0.0',
-      });
-      await deployment(api, second, 'production', analysing);
-      await open(page, tabOf('checkout'));
-      await verb(page, 'Production', 'Abort', { exact: true, reason: 'no' });
-      const aborted = await deployment(
-        api,
-        second,
-        'production',
-        status('aborted'),
-      );
-      await verb(page, 'Production', 'Retry', { exact: true });
-      const again = await deployment(
-        api,
-        second,
-        'production',
-        seen => seen.id !== aborted.id && analysing(seen),
-      );
-      await verb(page, 'Production', 'Abort', {
-        exact: true,
-        reason: 'still no',
-      });
-      await deployment(
-        api,
-        second,
-        'production',
-        seen => seen.id === again.id && seen.status === 'aborted',
-      );
-      const { targets } = await api.get(
-        '/services/component/default/checkout/overview',
-      );
-      assert.equal(targets[1].stable.version, 'v1.1.0');
-    },
-  );
-
-  test(
-    'a CI system sees the outcome in the exit code and the reason in the text, and may do no more than it is listed for',
-    STORY,
-    async () => {
-      const { code, output } = await slipway([
-        'release',
-        'main~7',
-        '--service',
-        'component:default/checkout',
-      ]);
-      assert.equal(code, 3, `a reference that is none: ${output}`);
-      const commits = await api.get(
-        '/services/component/default/checkout/commits?limit=20',
-      );
-      const bad = commits.items.find(commit => /a fifth/.test(commit.message));
-      const released = await slipway([
-        'release',
-        bad.sha,
-        '--service',
-        'component:default/checkout',
-        '--environment',
-        'production',
-        '--wait',
-      ]);
-      assert.equal(released.code, 1, released.output);
-      assert.match(released.output, /requests failed \(limit 1 %/);
-      const denied = await slipway([
-        'rollback',
-        '--service',
-        'component:default/checkout',
-        '--environment',
-        'production',
-        '--reason',
-        'not allowed',
-      ]);
-      assert.equal(denied.code, 4, denied.output);
-    },
-  );
-
-  test('pages at phone width, in the dark, and the estate', STORY, async () => {
-    await open(page, '/delivery');
-    await page.getByText('Estate').first().waitFor();
-    await page.waitForTimeout(1500);
-    await screenshot(page, 'estate');
-    const phone = await signIn(browser, {
-      viewport: { width: 360, height: 740 },
-      colorScheme: 'dark',
-    });
-    await open(phone, tabOf('checkout'));
-    await phone
-      .getByRole('region', { name: 'Production', exact: true })
-      .waitFor();
-    await phone.waitForTimeout(1500);
-    const overflow = await phone.evaluate(
-      () =>
-        document.documentElement.scrollWidth -
-        document.documentElement.clientWidth,
-    );
-    assert.ok(overflow <= 0, `the page is ${overflow} px wider than the phone`);
-    await screenshot(phone, 'phone', { fullPage: true });
-    await phone.context().close();
+  describe('two services at the same time', { concurrency: 2 }, () => {
+    describe('checkout', { concurrency: 1 }, () => canaryStories(world));
+    describe('pricing', { concurrency: 1 }, () => blueGreenStories(world));
   });
+
+  describe('both', { concurrency: 1 }, () => togetherStories(world));
+
+  describe('the pages', { concurrency: 1 }, () => pageStories(world));
 });

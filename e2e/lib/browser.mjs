@@ -63,9 +63,30 @@ export async function open(page, path) {
   if (await button.isVisible()) await enter(page);
 }
 
-export async function screenshot(page, name, options = {}) {
+export async function screenshot(page, name) {
   const file = path.join(root, 'docs', 'screenshots', `${name}.png`);
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  await page.screenshot({ path: file, ...options });
+  await page.screenshot({ path: file });
+  return file;
+}
+
+/** A picture of the whole page: the window grows with it, so that nothing that is fixed to its edges stands in the middle. */
+export async function wholePage(page, name) {
+  const size = page.viewportSize();
+  const height = await page.evaluate(() =>
+    Math.max(
+      document.documentElement.scrollHeight,
+      document.body.scrollHeight,
+      ...Array.from(document.querySelectorAll('main, article'), element =>
+        Math.ceil(element.scrollHeight),
+      ),
+    ),
+  );
+  await page.setViewportSize({
+    ...size,
+    height: Math.max(size.height, height),
+  });
+  const file = await screenshot(page, name);
+  await page.setViewportSize(size);
   return file;
 }

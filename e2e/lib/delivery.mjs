@@ -1,7 +1,7 @@
 // What a person does and reads on the Delivery tab.
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import git from 'isomorphic-git';
 import { open } from './browser.mjs';
 import { until } from './portal.mjs';
 
@@ -38,21 +38,42 @@ export async function releaseCommit(
   return page.url().match(/\/releases\/([0-9a-f-]+)/)[1];
 }
 
-/** Confirms a verb in the box of an environment. */
+/** Confirms a verb in the box of an environment; answers with what the dialog said. */
 export async function verb(
   page,
   environment,
   name,
-  { reason, exact = false } = {},
+  { reason, choose, exact = false } = {},
 ) {
   const box = page.getByRole('region', { name: environment, exact: true });
   await box.getByRole('button', { name, exact }).click();
   const dialog = page.getByRole('dialog');
+  if (choose) await dialog.getByRole('radio', { name: choose }).check();
   if (reason) await dialog.getByLabel(/^Reason/).fill(reason);
   const said = await dialog.innerText();
   await dialog.getByRole('button', { name: / now$/ }).click();
   await dialog.waitFor({ state: 'hidden' });
   return said;
+}
+
+/** What the API knows of a service in an environment. */
+export async function targetOf(api, service, environment) {
+  const { targets } = await api.get(
+    `/services/component/default/${service}/overview`,
+  );
+  return targets.find(target => target.environment.name === environment);
+}
+
+/** Lets automation go on everywhere, where a story before this one ended on hold. */
+export async function releaseHolds(api, service) {
+  for (const environment of ['staging', 'production']) {
+    if ((await targetOf(api, service, environment)).hold) {
+      await api.post(
+        `/services/component/default/${service}/environments/${environment}/commands`,
+        { verb: 'release-hold', reason: 'next story' },
+      );
+    }
+  }
 }
 
 export async function releaseEnds(api, id, { timeoutMs = 60_000 } = {}) {
@@ -118,16 +139,34 @@ export function urlOf(target) {
   return address.startsWith('http') ? address : `http://${address}`;
 }
 
-/** A person's own commit to the example's repository. */
-export async function commitTo(portal, file, change, message) {
+/**
+ * A person's own commit to the example's repository, made with git itself.
+ * `changes` says for each file how its text changes: from '' where it is new,
+ * to undefined where it goes.
+ */
+export function commitTo(portal, changes, message) {
   const dir = path.join(portal.data, 'repositories', 'storefront');
-  const full = path.join(dir, file);
-  fs.writeFileSync(full, change(fs.readFileSync(full, 'utf8')));
-  await git.add({ fs, dir, filepath: file });
-  return git.commit({
-    fs,
-    dir,
-    message,
-    author: { name: 'A person', email: 'person@example.com' },
-  });
+  const git = (...args) =>
+    execFileSync('git', ['-C', dir, ...args], {
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+    }).trim();
+  for (const [file, change] of Object.entries(changes)) {
+    const full = path.join(dir, file);
+    const before = fs.existsSync(full) ? fs.readFileSync(full, 'utf8') : '';
+    const after = change(before);
+    if (after === before) throw new Error(`${file} is not changed: ${message}`);
+    if (after === undefined) {
+      fs.rmSync(full);
+      continue;
+    }
+    fs.mkdirSync(path.dirname(full), { recursive: true });
+    fs.writeFileSync(full, after);
+  }
+  git('add', '--all');
+  git(
+    ...['-c', 'user.name=A person', '-c', 'user.email=person@example.com'],
+    ...['commit', '--quiet', '--message', message],
+  );
+  return git('rev-parse', 'HEAD');
 }

@@ -1,5 +1,5 @@
 // Starts the portal with the README's command on a data folder of its own,
-// and ends all of it again, by pid.
+// and ends all of it again.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
@@ -43,52 +43,6 @@ export async function until(
   }
 }
 
-function processes() {
-  return fs
-    .readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .flatMap(name => {
-      try {
-        const stat = fs.readFileSync(`/proc/${name}/stat`, 'utf8');
-        const [, ppid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        const command = fs
-          .readFileSync(`/proc/${name}/cmdline`, 'utf8')
-          .split('\0')
-          .join(' ');
-        return [
-          {
-            pid: Number(name),
-            ppid: Number(ppid),
-            command,
-            cwd: fs.readlinkSync(`/proc/${name}/cwd`),
-          },
-        ];
-      } catch (error) {
-        // It ended while we looked.
-        if (['ENOENT', 'ESRCH', 'EACCES'].includes(error.code)) return [];
-        throw error;
-      }
-    });
-}
-
-function descendants(pid) {
-  const all = processes();
-  const found = [];
-  const visit = parent => {
-    // The services' supervisor is a process of its own, even while its parent lives.
-    for (const entry of all.filter(
-      candidate =>
-        candidate.ppid === parent &&
-        !/[/\\]locald[/\\.]/.test(candidate.command),
-    )) {
-      found.push(entry);
-      visit(entry.pid);
-    }
-  };
-  visit(pid);
-  return found;
-}
-
 async function answers(url) {
   const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
   await response.arrayBuffer();
@@ -98,17 +52,25 @@ async function answers(url) {
 export class Portal {
   #child;
   #log;
+  #only = [];
+  #startedAt;
 
   constructor(data = fs.mkdtempSync(path.join(os.tmpdir(), 'slipway-e2e-'))) {
     this.data = data;
     this.logFile = path.join(data, 'portal.log');
   }
 
-  async start({ timeoutMs = 240_000 } = {}) {
-    const startedAt = Date.now();
+  /**
+   * Begins to start; `ready` waits for it. `only` names the packages, all when
+   * it is absent.
+   */
+  spawn({ only = [] } = {}) {
+    this.#startedAt = Date.now();
+    this.#only = only;
     this.#log = fs.openSync(this.logFile, 'a');
-    this.#child = spawn('npm', ['start'], {
+    this.#child = spawn('npm', ['start', '--', ...only], {
       cwd: root,
+      // Leads a group of its own; the services' supervisor leads another one.
       detached: true,
       stdio: ['ignore', this.#log, this.#log],
       env: {
@@ -129,38 +91,37 @@ export class Portal {
         ]),
       },
     });
+  }
+
+  async ready({ timeoutMs = 240_000 } = {}) {
     await until(
       'the backend is ready',
       () => answers(`${BACKEND}/.backstage/health/v1/readiness`),
       { timeoutMs },
     );
-    await until('the portal answers', () => answers(FRONTEND), { timeoutMs });
-    this.readyAfterMs = Date.now() - startedAt;
+    if (this.#only.length === 0) {
+      await until('the portal answers', () => answers(FRONTEND), { timeoutMs });
+    }
+    this.readyAfterMs = Date.now() - this.#startedAt;
     return this;
   }
 
-  /** The process that runs packages/backend's own code. */
-  backendPid() {
-    const mine = descendants(this.#child.pid).filter(
-      entry =>
-        entry.cwd.endsWith(path.join('packages', 'backend')) ||
-        /packages\/backend\/src/.test(entry.command),
-    );
-    return mine.map(entry => entry.pid);
+  async start(options = {}) {
+    this.spawn(options);
+    return this.ready(options);
+  }
+
+  /** The process group of everything that the command started. */
+  get group() {
+    return this.#child.pid;
   }
 
   /** As the out-of-memory killer would: everything of the portal, at once. */
   kill9() {
-    const pids = [
-      this.#child.pid,
-      ...descendants(this.#child.pid).map(entry => entry.pid),
-    ];
-    for (const pid of pids) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch (error) {
-        if (error.code !== 'ESRCH') throw error;
-      }
+    try {
+      process.kill(-this.group, 'SIGKILL');
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error;
     }
   }
 

@@ -118,7 +118,7 @@ export function createObserver(options: ObserverOptions): Observer {
                 unknown => ({ unknown, sinceMs: clock() }),
               ),
             ),
-        trafficReads.read(key, () =>
+        trafficReads.read(trafficKey(key, record), () =>
           attempt<Observed<TrafficState>>(
             'The traffic',
             target,
@@ -155,6 +155,14 @@ export function createObserver(options: ObserverOptions): Observer {
       return { workloads, traffic, tracks, operations };
     },
   };
+}
+
+/**
+ * What was read before the engine moved on is not shown beside what it moved
+ * on to: a page that fetches because a step is done sees that step's traffic.
+ */
+function trafficKey(key: string, { desired, rollout }: TargetRecord): string {
+  return [key, desired.revision, rollout?.phase, rollout?.stepIndex].join(' ');
 }
 
 /** Groups the instances by generation, with what each generation should have. */

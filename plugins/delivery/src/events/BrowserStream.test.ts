@@ -1,3 +1,4 @@
+import { ResponseError } from '@backstage/errors';
 import { ChangeEvent } from '@slipway/backstage-plugin-delivery-common';
 import { BrowserStream, BrowserStreamOptions } from './BrowserStream';
 import { OpenStream, TabChannel, TabLocks, TabMessage } from './types';
@@ -208,6 +209,43 @@ describe('BrowserStream', () => {
     // It had no event to resume from.
     expect(only.heard).toEqual(['reset']);
     only.leave();
+  });
+
+  it('says in every tab what the backend says to do when it refuses one more stream', async () => {
+    const browser = new Browser();
+    let refuses = true;
+    const backend = new Backend();
+    const open: OpenStream = async (...request) => {
+      if (refuses) {
+        throw await ResponseError.fromResponse(
+          new Response(
+            JSON.stringify({
+              error: {
+                name: 'TooManyStreamsError',
+                message: 'Close other windows',
+              },
+              response: { statusCode: 429 },
+            }),
+            {
+              status: 429,
+              headers: { 'content-type': 'application/json' },
+            },
+          ),
+        );
+      }
+      return backend.open(...request);
+    };
+    const tabs = [1, 2].map(() => tab(browser, backend, { open }));
+    const reasons = () => tabs.map(it => it.stream.status().reason);
+    await until(() => !reasons().includes(undefined), 'both say why');
+    expect(reasons()).toEqual(['Close other windows', 'Close other windows']);
+    refuses = false;
+    await until(
+      () => tabs.every(it => it.stream.status().state === 'live'),
+      'both are live',
+    );
+    expect(reasons()).toEqual([undefined, undefined]);
+    tabs.forEach(it => it.leave());
   });
 
   it('resumes from the last event after a break, without fetching everything', async () => {

@@ -8,6 +8,7 @@
  * rejoins and fetches what it shows, because it may have missed something.
  * Where a browser knows no Web Locks, each tab reads a stream of its own.
  */
+import { isError } from '@backstage/errors';
 import { ChangeEvent } from '@slipway/backstage-plugin-delivery-common';
 import { backoffMs, sleep } from './backoff';
 import {
@@ -114,7 +115,7 @@ export class BrowserStream implements DeliveryEvents {
     this.#session?.abort();
     this.#session = undefined;
     this.#wasAway = true;
-    this.#setStatus('connecting');
+    this.#setStatus({ state: 'connecting' });
   }
 
   #join() {
@@ -145,7 +146,7 @@ export class BrowserStream implements DeliveryEvents {
         this.#lastEventId = data.event.id || this.#lastEventId;
         this.#deliver(data.event);
       } else if (data.type === 'status') {
-        this.#setStatus(data.status.state, data.status.sinceMs);
+        this.#setStatus(data.status);
       } else if (leading) {
         channel.postMessage({ type: 'status', status: this.#status });
       }
@@ -160,8 +161,8 @@ export class BrowserStream implements DeliveryEvents {
 
   /** Reads the backend's stream until the tab leaves; each break is retried with back-off. */
   async #lead(signal: AbortSignal, channel?: TabChannel) {
-    const tell = (state: StreamStatus['state']) => {
-      this.#setStatus(state);
+    const tell = (state: StreamStatus['state'], reason?: string) => {
+      this.#setStatus({ state, reason });
       channel?.postMessage({ type: 'status', status: this.#status });
     };
     const pass = (event: ChangeEvent) => {
@@ -174,13 +175,14 @@ export class BrowserStream implements DeliveryEvents {
         await this.#readOnce(run, { tell, pass }, signal);
         // The server ends the stream when the token does: come again soon.
         await sleep(backoffMs(0), signal);
-      } catch {
-        // What broke does not matter: the page says that it is not live.
+      } catch (error) {
+        // What broke does not matter, only what somebody can do about it: the
+        // page says that it is not live.
         if (signal.aborted) {
           return;
         }
         run.failures += 1;
-        tell('down');
+        tell('down', refusalOf(error));
         await sleep(backoffMs(run.failures), signal);
       }
     }
@@ -226,13 +228,24 @@ export class BrowserStream implements DeliveryEvents {
     }
   }
 
-  #setStatus(state: StreamStatus['state'], sinceMs = this.#now()) {
-    if (state === this.#status.state) {
+  #setStatus(status: Omit<StreamStatus, 'sinceMs'> & { sinceMs?: number }) {
+    const { state, reason } = status;
+    const same = state === this.#status.state;
+    if (same && reason === this.#status.reason) {
       return;
     }
-    this.#status = { state, sinceMs };
+    const sinceMs =
+      status.sinceMs ?? (same ? this.#status.sinceMs : this.#now());
+    this.#status = { state, sinceMs, ...(reason && { reason }) };
     for (const listener of [...this.#statusListeners]) {
       listener();
     }
   }
+}
+
+/** Too many streams: what the backend says to do about it. */
+function refusalOf(error: unknown): string | undefined {
+  return isError(error) && error.statusCode === 429 && isError(error.cause)
+    ? error.cause.message
+    : undefined;
 }

@@ -5,6 +5,8 @@ export interface StreamStatus {
   state: 'connecting' | 'live' | 'down';
   /** Since when it is so (epoch milliseconds). */
   sinceMs: number;
+  /** Why the backend refuses and what to do, when it says so. */
+  reason?: string;
 }
 
 /**

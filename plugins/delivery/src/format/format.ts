@@ -159,6 +159,8 @@ export function describeStep(t: DeliveryT, step: StepModel): string {
       });
     case 'roll':
       return t('steps.roll');
+    case 'hook':
+      return t('steps.hook', { job: step.job });
     case 'delegate':
       return t('steps.delegate', { leader: step.leader });
     default:

@@ -30,6 +30,8 @@ export interface ResourceOptions<T> {
   affectedBy?: (event: ChangeEvent, value: T | undefined) => boolean;
   /** Applies an event that carries the state itself; `undefined` when it does not concern this. */
   apply?: (value: T, event: ChangeEvent) => T | undefined;
+  /** How often to look while the stream is there: rates change without a hint. */
+  refreshEveryMs?: number;
 }
 
 interface State<T> {
@@ -40,8 +42,8 @@ interface State<T> {
 }
 
 /**
- * Fetches `load()` for `key`, again on each hint that concerns it, and each
- * 10 s while the stream is not there. A failing fetch keeps what was known and says
+ * Fetches `load()` for `key`, again on each hint that concerns it (and each
+ * `refreshEveryMs`), and each 10 s while the stream is not there. A failing fetch keeps what was known and says
  * since when it is stale.
  */
 export function useResource<T>(
@@ -136,18 +138,18 @@ export function useResource<T>(
   }, [events, reload]);
 
   // Also while connecting: a proxy may hold a stream back for ever.
-  const isLive = status.state === 'live';
+  const everyMs = status.state === 'live' ? options.refreshEveryMs : POLL_MS;
   useEffect(() => {
-    if (isLive) {
+    if (everyMs === undefined) {
       return undefined;
     }
     const timer = setInterval(() => {
       if (document.visibilityState !== 'hidden') {
         reload();
       }
-    }, POLL_MS);
+    }, everyMs);
     return () => clearInterval(timer);
-  }, [isLive, reload]);
+  }, [everyMs, reload]);
 
   const mutate = useCallback((change: (value: T) => T) => {
     setState(before =>

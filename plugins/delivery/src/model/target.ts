@@ -19,8 +19,11 @@ import {
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 
+/** `gone`: served within the measured window, and does not run any more. */
+export type RowTrack = Track | 'gone';
+
 export interface TrackRow {
-  track: Track;
+  track: RowTrack;
   generation: string;
   version?: string;
   /** Absent when it is not known. */
@@ -58,7 +61,11 @@ export function candidateOf(target: TargetView) {
   return activeDeployment(target)?.rollout?.candidate;
 }
 
-/** One row for each running or wanted generation: stable first, then the candidate. */
+/**
+ * One row for each running or wanted generation: stable first, then the
+ * candidate. What has just gone but still counts in the measured window has a
+ * row too, so that the shares add up.
+ */
 export function trackRows(target: TargetView): TrackRow[] {
   const workloads = isKnown(target.workloads)
     ? target.workloads.known
@@ -66,7 +73,7 @@ export function trackRows(target: TargetView): TrackRow[] {
   const traffic = isKnown(target.traffic) ? target.traffic.known : undefined;
   const active = activeDeployment(target);
   const candidate = active?.rollout?.candidate;
-  const generations: Array<[string, Track, string | undefined]> = [];
+  const generations: Array<[string, RowTrack, string | undefined]> = [];
   if (target.stable) {
     generations.push([
       target.stable.generation,
@@ -82,6 +89,15 @@ export function trackRows(target: TargetView): TrackRow[] {
   for (const { generation } of workloads?.generations ?? []) {
     if (!generations.some(([known]) => known === generation)) {
       generations.push([generation, 'draining', undefined]);
+    }
+  }
+  for (const { generation, percent } of traffic?.measured?.shares ?? []) {
+    if (percent > 0 && !generations.some(([known]) => known === generation)) {
+      generations.push([
+        generation,
+        workloads ? 'gone' : 'draining',
+        undefined,
+      ]);
     }
   }
   return generations.map(([generation, track, version]) => ({

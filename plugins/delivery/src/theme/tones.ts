@@ -99,7 +99,7 @@ export function targetTone(target: TargetView): Tone {
 }
 
 /** The fill of a track in bars; the canary has stripes, told without colour. */
-export function trackFill(theme: Theme, track: Track) {
+export function trackFill(theme: Theme, track: Track | 'gone') {
   switch (track) {
     case 'stable':
       return { backgroundColor: theme.palette.text.secondary };

@@ -6,6 +6,16 @@ import TableContainer from '@material-ui/core/TableContainer';
 import TableHead from '@material-ui/core/TableHead';
 import TableRow from '@material-ui/core/TableRow';
 import { Theme, makeStyles } from '@material-ui/core/styles';
+import { CreateCSSProperties } from '@material-ui/core/styles/withStyles';
+
+/** For screen readers only. */
+const hidden: CreateCSSProperties = {
+  position: 'absolute',
+  width: 1,
+  height: 1,
+  overflow: 'hidden',
+  clip: 'rect(0 0 0 0)',
+};
 
 const useStyles = makeStyles((theme: Theme) => ({
   container: { overflowX: 'auto', maxWidth: '100%' },
@@ -28,13 +38,34 @@ const useStyles = makeStyles((theme: Theme) => ({
     padding: theme.spacing(0.5, 1, 0.5, 0),
     '&:last-child': { paddingRight: 0 },
   },
-  caption: {
-    position: 'absolute',
-    width: 1,
-    height: 1,
-    overflow: 'hidden',
-    clip: 'rect(0 0 0 0)',
+  // On a phone each row stands as a block, its columns below each other.
+  head: { [theme.breakpoints.down('xs')]: hidden },
+  row: {
+    [theme.breakpoints.down('xs')]: {
+      display: 'block',
+      padding: theme.spacing(0.5, 0),
+      borderBottom: `1px solid ${theme.palette.divider}`,
+    },
   },
+  stacked: {
+    [theme.breakpoints.down('xs')]: {
+      display: 'grid',
+      gridTemplateColumns: 'minmax(5rem, 1fr) minmax(0, 3fr)',
+      columnGap: theme.spacing(1),
+      padding: theme.spacing(0.25, 1),
+      minWidth: 0,
+      border: 'none',
+      whiteSpace: 'normal',
+      overflowWrap: 'anywhere',
+      '&::before': {
+        content: 'attr(data-title)',
+        color: theme.palette.text.secondary,
+      },
+    },
+  },
+  table: { [theme.breakpoints.down('xs')]: { display: 'block' } },
+  body: { [theme.breakpoints.down('xs')]: { display: 'block' } },
+  caption: hidden,
 }));
 
 export interface Column<T> {
@@ -44,7 +75,7 @@ export interface Column<T> {
   wide?: boolean;
 }
 
-/** A dense table that scrolls within itself on narrow screens. */
+/** A dense table; it scrolls within itself where it has no room, and is stacked on phones. */
 export function DataTable<T>(props: {
   caption: string;
   columns: Column<T>[];
@@ -61,15 +92,17 @@ export function DataTable<T>(props: {
       aria-label={props.caption}
       tabIndex={0}
     >
-      <Table size="small">
+      {/* The roles stay what they are, whatever is shown as a block. */}
+      <Table size="small" role="table" className={classes.table}>
         <caption className={classes.caption}>{props.caption}</caption>
-        <TableHead>
-          <TableRow>
+        <TableHead role="rowgroup" className={classes.head}>
+          <TableRow role="row">
             {props.columns.map(column => (
               <TableCell
                 key={column.title}
                 scope="col"
                 component="th"
+                role="columnheader"
                 className={`${classes.cell} ${
                   props.compact ? classes.compact : ''
                 }`}
@@ -79,21 +112,29 @@ export function DataTable<T>(props: {
             ))}
           </TableRow>
         </TableHead>
-        <TableBody>
+        <TableBody role="rowgroup" className={classes.body}>
           {props.rows.map(row => (
-            <TableRow key={props.rowKey(row)} hover>
+            <TableRow
+              key={props.rowKey(row)}
+              hover
+              role="row"
+              className={classes.row}
+            >
               {props.columns.map(column => (
                 <TableCell
                   key={column.title}
+                  role="cell"
+                  data-title={column.title}
                   className={[
                     classes.cell,
                     column.wide && classes.wide,
                     props.compact && classes.compact,
+                    classes.stacked,
                   ]
                     .filter(Boolean)
                     .join(' ')}
                 >
-                  {column.render(row)}
+                  <div>{column.render(row)}</div>
                 </TableCell>
               ))}
             </TableRow>

@@ -34,6 +34,12 @@ const useStyles = makeStyles((theme: Theme) => ({
     alignItems: 'center',
     justifyContent: 'space-between',
   },
+  title: {
+    display: 'flex',
+    flexWrap: 'wrap',
+    gap: theme.spacing(0, 2),
+    alignItems: 'baseline',
+  },
 }));
 
 /** What runs where of one service, what moves, and everything behind it. */
@@ -47,10 +53,12 @@ export function ServiceDelivery(props: { service: ServiceRef }) {
   return (
     <div className={classes.root}>
       <div className={classes.head}>
-        <Typography variant="h5" component="h2">
-          {overview.value?.service.title ?? t('common.title')}
-        </Typography>
-        <LiveMarker />
+        <div className={classes.title}>
+          <Typography variant="h5" component="h2">
+            {overview.value?.service.title ?? t('common.title')}
+          </Typography>
+          <LiveMarker />
+        </div>
         <Button
           variant="contained"
           color="primary"

@@ -1,7 +1,5 @@
 import { useParams } from 'react-router-dom';
-import { Link } from '@backstage/core-components';
 import { useApi } from '@backstage/core-plugin-api';
-import Typography from '@material-ui/core/Typography';
 import {
   DeploymentDetail,
   ServiceRef,
@@ -13,7 +11,8 @@ import { Resource, useResource } from '../../hooks';
 import { applyToTargets } from '../../model';
 import { useDeliveryTranslation } from '../../translation';
 import { useTabPaths } from '../DeliveryTab/TabPaths';
-import { LiveMarker } from '../LiveMarker';
+import { RATES_EVERY_MS } from '../DeliveryTab/useOverview';
+import { BackLine } from '../BackLine';
 import { PartState } from '../PartState';
 import { DeploymentBody } from './DeploymentBody';
 
@@ -38,9 +37,7 @@ export function DeploymentView(props: { service: ServiceRef }) {
 
   return (
     <>
-      <Typography variant="body2" component="div">
-        <Link to={paths.overview()}>{t('deployment.back')}</Link> <LiveMarker />
-      </Typography>
+      <BackLine to={paths.overview()} />
       <PartState<DeploymentDetail>
         resource={detail}
         what={t('lists.deployment')}
@@ -83,6 +80,7 @@ function useTarget(
       affectedBy: event =>
         event.service === service &&
         (event.kind === 'target' || event.kind === 'deployment'),
+      refreshEveryMs: RATES_EVERY_MS,
       apply: (value, event) => value && applyToTargets([value], event)?.[0],
     },
   );

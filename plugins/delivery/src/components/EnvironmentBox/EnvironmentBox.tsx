@@ -4,7 +4,11 @@ import Divider from '@material-ui/core/Divider';
 import Paper from '@material-ui/core/Paper';
 import Typography from '@material-ui/core/Typography';
 import { Theme, makeStyles } from '@material-ui/core/styles';
-import { TargetView } from '@slipway/backstage-plugin-delivery-common';
+import {
+  Deployment,
+  TargetView,
+  isTerminalDeployment,
+} from '@slipway/backstage-plugin-delivery-common';
 import { activeDeployment } from '../../model';
 import {
   Tone,
@@ -13,7 +17,7 @@ import {
   targetTone,
   toneColour,
 } from '../../theme';
-import { useDeliveryTranslation } from '../../translation';
+import { DeliveryT, useDeliveryTranslation } from '../../translation';
 import { predict, useTargetVerbs } from '../../verbs';
 import { useTabPaths } from '../DeliveryTab/TabPaths';
 import { RelativeTime } from '../RelativeTime';
@@ -48,6 +52,16 @@ const useStyles = makeStyles<Theme, { tone: Tone }>(theme => ({
   },
   grow: { flex: 1 },
 }));
+
+/** "Waits: the hold", or the status where no gate is closed. */
+function waitsFor(t: DeliveryT, deployment: Deployment): string {
+  const gates = (deployment.waitingFor ?? [])
+    .filter(gate => !gate.open)
+    .map(gate => t(`words.gate.${gate.gate}`));
+  return gates.length > 0
+    ? t('pipeline.box.waitsFor', { gates: [...new Set(gates)].join(', ') })
+    : t(`words.deployment.${deployment.status}`);
+}
 
 export interface EnvironmentBoxProps {
   target: TargetView;
@@ -91,7 +105,7 @@ export function EnvironmentBox(props: EnvironmentBoxProps) {
       <Warnings target={target} />
       <TrackTable target={target} />
       <VerdictChips verdicts={active ? target.verdicts : []} />
-      {!active && target.last && (
+      {!active && target.last && isTerminalDeployment(target.last.status) && (
         <Typography variant="body2" component="div">
           <ToneWord tone={deploymentTone(target.last)}>
             {t('pipeline.box.last', {
@@ -122,7 +136,7 @@ export function EnvironmentBox(props: EnvironmentBoxProps) {
           <ToneWord tone={deploymentTone(deployment)}>
             {t('pipeline.box.waits', {
               version: deployment.releaseVersion,
-              status: t(`words.deployment.${deployment.status}`),
+              status: waitsFor(t, deployment),
             })}
           </ToneWord>{' '}
           ·{' '}

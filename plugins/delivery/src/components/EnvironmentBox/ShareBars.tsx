@@ -1,7 +1,6 @@
 import { Theme, makeStyles } from '@material-ui/core/styles';
-import { Track } from '@slipway/backstage-plugin-delivery-common';
 import { formatPercent } from '../../format';
-import { TrackRow } from '../../model';
+import { RowTrack, TrackRow } from '../../model';
 import { trackFill } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 
@@ -27,6 +26,7 @@ const useStyles = makeStyles((theme: Theme) => ({
   canary: trackFill(theme, 'canary'),
   preview: trackFill(theme, 'preview'),
   draining: trackFill(theme, 'draining'),
+  gone: trackFill(theme, 'gone'),
 }));
 
 /** A track's share as it was asked, above it as it was measured. */
@@ -50,7 +50,7 @@ export function ShareBars(props: { row: TrackRow }) {
 }
 
 function ShareBar(props: {
-  track: Track;
+  track: RowTrack;
   percent: number | undefined;
   text: string;
 }) {

@@ -11,6 +11,7 @@ export function LiveMarker() {
     return (
       <ToneWord tone="waiting">
         {t('common.stale', { since: formatClock(status.sinceMs) })}
+        {status.reason && `. ${status.reason}`}
       </ToneWord>
     );
   }

@@ -172,5 +172,5 @@ function trackWord(t: DeliveryT, track: string): string {
   if (!known) {
     return track;
   }
-  return known === 'gone' ? t('instances.gone') : t(`words.track.${known}`);
+  return t(`words.track.${known}`);
 }

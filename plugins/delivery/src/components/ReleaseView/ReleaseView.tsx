@@ -1,7 +1,5 @@
 import { useParams } from 'react-router-dom';
-import { Link } from '@backstage/core-components';
 import { useApi } from '@backstage/core-plugin-api';
-import Typography from '@material-ui/core/Typography';
 import {
   ServiceRef,
   deliveryServiceReadPermission,
@@ -10,7 +8,7 @@ import { deliveryApiRef } from '../../api';
 import { useResource } from '../../hooks';
 import { useDeliveryTranslation } from '../../translation';
 import { useTabPaths } from '../DeliveryTab/TabPaths';
-import { LiveMarker } from '../LiveMarker';
+import { BackLine } from '../BackLine';
 import { PartState } from '../PartState';
 import { ReleaseBody } from './ReleaseBody';
 
@@ -32,9 +30,7 @@ export function ReleaseView(props: { service: ServiceRef }) {
   );
   return (
     <>
-      <Typography variant="body2" component="div">
-        <Link to={paths.overview()}>{t('deployment.back')}</Link> <LiveMarker />
-      </Typography>
+      <BackLine to={paths.overview()} />
       <PartState
         resource={detail}
         what={t('lists.release')}

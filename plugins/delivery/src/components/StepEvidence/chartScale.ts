@@ -46,10 +46,10 @@ export function chartLines(
   ].filter(it => it !== undefined);
   const lowest = Math.min(...values);
   const highest = Math.max(...values);
-  // A flat line stands in the middle.
-  const span = highest - lowest || Math.abs(highest) || 1;
-  const from = lowest - span * 0.1;
-  const to = highest + span * 0.1;
+  // The labels name the ends of the axis; a flat line stands in the middle.
+  const slack = highest > lowest ? 0 : Math.abs(highest) || 1;
+  const from = lowest - slack;
+  const to = highest + slack;
   const times = measurements.map(it => it.atMs);
   const firstMs = Math.min(...times);
   const lastMs = Math.max(...times);

@@ -1,12 +1,8 @@
 import Typography from '@material-ui/core/Typography';
 import { Theme, makeStyles } from '@material-ui/core/styles';
-import {
-  TargetView,
-  Track,
-  isKnown,
-} from '@slipway/backstage-plugin-delivery-common';
+import { TargetView, isKnown } from '@slipway/backstage-plugin-delivery-common';
 import { formatDuration, formatPercent } from '../../format';
-import { TrackRow, trackRows } from '../../model';
+import { RowTrack, TrackRow, trackRows } from '../../model';
 import { trackFill } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { ToneWord } from '../Tone';
@@ -31,6 +27,7 @@ const useStyles = makeStyles((theme: Theme) => ({
   canary: trackFill(theme, 'canary'),
   preview: trackFill(theme, 'preview'),
   draining: trackFill(theme, 'draining'),
+  gone: trackFill(theme, 'gone'),
 }));
 
 /** Traffic as it was asked and as it was measured, one bar above the other. */
@@ -76,7 +73,7 @@ function TrafficBar(props: {
 }) {
   const t = useDeliveryTranslation();
   const classes = useStyles();
-  const styles: Record<Track, string> = classes;
+  const styles: Record<RowTrack, string> = classes;
   const shown = props.rows.filter(row => (props.read(row) ?? 0) > 0);
   const text = props.rows
     .map(

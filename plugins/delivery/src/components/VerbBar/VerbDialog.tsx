@@ -26,6 +26,9 @@ import { PartState } from '../PartState';
 import { NotRestorable } from './NotRestorable';
 import { ReleaseChoice } from './ReleaseChoice';
 
+/** How far back the choice of releases looks. */
+const CHOICE = 100;
+
 /** Says exactly what a verb will do, and asks why. */
 export function VerbDialog(props: {
   target: TargetView;
@@ -71,7 +74,7 @@ export function VerbDialog(props: {
               target={target}
               chosen={chosen}
               onChoose={setChosen}
-              excludeStable={verb === 'rollback'}
+              back={verb === 'rollback'}
             />
           )}
           {verb === 'rollback' && chosen && (
@@ -124,14 +127,38 @@ function ReadyReleases(props: {
   target: TargetView;
   chosen?: Release;
   onChoose: (release: Release) => void;
-  excludeStable: boolean;
+  /** Only what has run here before can be gone back to, whole. */
+  back: boolean;
 }) {
-  const { target, excludeStable } = props;
+  const { target, back } = props;
   const api = useApi(deliveryApiRef);
   const t = useDeliveryTranslation();
-  const { service } = target;
-  const resource = useResource(`ready-releases:${service}`, () =>
-    api.getReleases({ service, limit: 25 }),
+  const { service, environment } = target;
+  const resource = useResource(
+    `choice:${service}@${environment.name}:${back}`,
+    async () => {
+      const [releases, deployments] = await Promise.all([
+        api.getReleases({ service, limit: CHOICE }),
+        back
+          ? api.getDeployments({
+              service,
+              environment: environment.name,
+              limit: CHOICE,
+            })
+          : undefined,
+      ]);
+      const ran = new Set(
+        deployments?.items
+          .filter(it => it.status === 'succeeded')
+          .map(it => it.releaseId),
+      );
+      return releases.items.filter(
+        release =>
+          release.status === 'ready' &&
+          (!back ||
+            (ran.has(release.id) && release.id !== target.stable?.releaseId)),
+      );
+    },
   );
   return (
     <PartState
@@ -139,13 +166,10 @@ function ReadyReleases(props: {
       what={t('lists.releases')}
       permission={deliveryServiceReadPermission.name}
     >
-      {page => (
+      {releases => (
         <ReleaseChoice
-          releases={page.items.filter(
-            release =>
-              release.status === 'ready' &&
-              !(excludeStable && release.id === target.stable?.releaseId),
-          )}
+          releases={releases}
+          none={t(back ? 'verbs.dialog.nothingRan' : 'verbs.dialog.noReleases')}
           currentId={target.stable?.releaseId}
           chosen={props.chosen}
           onChoose={props.onChoose}

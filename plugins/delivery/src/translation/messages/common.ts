@@ -64,6 +64,13 @@ export const words = {
     cancelled: 'Cancelled',
     superseded: 'Superseded',
   },
+  gate: {
+    hold: 'the release of the hold',
+    after: 'the environment before',
+    approval: 'an approval',
+    window: 'the window to open',
+    policy: 'the policy',
+  },
   kind: { deploy: 'Deployment', rollback: 'Rollback', restart: 'Restart' },
   paused: {
     step: 'Paused by its step',
@@ -118,6 +125,7 @@ export const words = {
     canary: 'canary',
     preview: 'preview',
     draining: 'draining',
+    gone: 'gone',
   },
   phase: {
     pulling: 'Pulling',
@@ -146,6 +154,7 @@ export const steps = {
   scaleCount: 'Start {{instances}} of the new version',
   scalePercent: 'Start {{percent}} % of the new version',
   weight: 'Send {{percent}} % to the new version',
+  hook: 'Run the job {{job}}',
   pauseFor: 'Wait {{duration}}',
   pause: 'Wait for a person',
   analysis: 'Measure for {{duration}}',

@@ -44,6 +44,8 @@ export const verbs = {
     reasonHelp: 'It is kept in the audit and shown to others.',
     confirm: '{{verb}} now',
     noReleases: 'No release is ready yet.',
+    nothingRan:
+      'No other release has run here, so there is none to go back to.',
     chooseRelease: 'Release',
     current: 'runs now',
     notRestorable: 'These will not come back:',
