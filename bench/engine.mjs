@@ -134,11 +134,16 @@ async function work() {
       : undefined;
   const store = await openStore(knex);
   const late = [];
+  const waited = [];
   const dueAt = new Map();
   const { claim, release } = store.work;
   store.work.claim = async request => {
     const leases = await claim(request);
-    leases.forEach(lease => dueAt.set(lease.id, lease.dueAtMs));
+    const nowMs = Date.now();
+    for (const { id, dueAtMs } of leases) {
+      dueAt.set(id, dueAtMs);
+      waited.push(nowMs - dueAtMs);
+    }
     return leases;
   };
   store.work.release = async (lease, ...rest) => {
@@ -184,6 +189,7 @@ async function work() {
       process.send({
         type: 'report',
         late: late.splice(0),
+        waited: waited.splice(0),
         statements: statements?.take(),
         rss: process.memoryUsage().rss,
         heap: process.memoryUsage().heapUsed,
@@ -358,6 +364,7 @@ async function flight(database) {
     workers: reports.map(report => report.busy),
   };
   const late = reports.flatMap(report => report.late);
+  const waited = reports.flatMap(report => report.waited);
   const rss = Math.max(...reports.map(report => report.rss));
   if (options.statements) {
     console.table(reports[0].statements?.slice(0, 40));
@@ -372,6 +379,7 @@ async function flight(database) {
       ticks: late.length,
       dueToDoneP50Ms: percentile(late, 50),
       dueToDoneP99Ms: percentile(late, 99),
+      dueToClaimP99Ms: percentile(waited, 99),
       rssMb: megabytes(rss),
       idleRssMb: idle.map(report => megabytes(report.rss)),
       heapMb: reports.map(({ heap }) => megabytes(heap)),
@@ -410,6 +418,7 @@ async function flight(database) {
     ticks: late.length,
     dueToDoneP50Ms: percentile(late, 50),
     dueToDoneP99Ms: percentile(late, 99),
+    dueToClaimP99Ms: percentile(waited, 99),
     dueToDoneBudgetMs: DUE_TO_DONE_MS,
     dueToDoneRatio: percentile(late, 99) / DUE_TO_DONE_MS,
     busy,

@@ -1,5 +1,5 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
-import { Reason } from '@slipway/backstage-plugin-delivery-common';
+import { Measurement, Reason } from '@slipway/backstage-plugin-delivery-common';
 import { Connection } from '@slipway/backstage-plugin-delivery-node';
 import { EnvironmentConfig } from '../definition';
 import { DeliveryStore, DeploymentEvidence, ReleaseRow } from '../store';
@@ -27,6 +27,14 @@ export interface TargetMemory {
   lastWrite?: { signature: string; atMs: number };
   /** What the world looked like, and since when it looks like that. */
   waiting?: { signature: string; sinceMs: number };
+  /** The last failed start of a job, by the key of the run. */
+  jobTrouble?: { key: string; message: string; sinceMs: number };
+  /** What is measured of a deployment when its target is at this version. */
+  measured?: {
+    deploymentId: string;
+    rowVersion: number;
+    rows: Measurement[];
+  };
   /** What the store has of the active deployment's evidence. */
   evidence?: { deploymentId: string; known: Partial<DeploymentEvidence> };
   /** Looks in a row that threw. */

@@ -11,6 +11,8 @@ const MEASURE_LIMIT_MS = 8_000;
 export async function takeMeasurements(round: Round): Promise<{
   verdicts: Record<string, AnalysisVerdict>;
   nextAtMs?: number;
+  /** All of the active deployment, once what is new is stored. */
+  measurements?: Measurement[];
 }> {
   const { context, changes, keeper, connection, active } = round;
   const runs = (active?.analyses ?? []).filter(
@@ -19,8 +21,8 @@ export async function takeMeasurements(round: Round): Promise<{
   if (!active || runs.length === 0) {
     return { verdicts: {} };
   }
-  const { rooms, store } = context;
-  const before = await store.deployments.measurements(active.deploymentId);
+  const { rooms } = context;
+  const before = await measuredBefore(round, active.deploymentId);
   // A person's verb does not wait for a slow source of metrics.
   const fresh: Measurement[] =
     round.forRollout.length > 0
@@ -59,7 +61,37 @@ export async function takeMeasurements(round: Round): Promise<{
       ]),
     ),
     nextAtMs: rooms.nextMeasurementAtMs({ runs, measurements, nowMs }),
+    measurements,
   };
+}
+
+/**
+ * Measurements are stored with the target's row only: while its version is
+ * what we remember, nobody has added any.
+ */
+async function measuredBefore(
+  { context, changes, memory }: Round,
+  deploymentId: string,
+): Promise<Measurement[]> {
+  const { measured } = memory;
+  return measured?.deploymentId === deploymentId &&
+    measured.rowVersion === changes.original.rowVersion
+    ? measured.rows
+    : await context.store.deployments.measurements(deploymentId);
+}
+
+/** Keeps them for the next look, which then need not read them. */
+export function rememberMeasurements(
+  { active, memory }: Round,
+  rowVersion: number,
+  rows: Measurement[] | undefined,
+): void {
+  if (active && rows) {
+    const { deploymentId } = active;
+    memory.measured = { deploymentId, rowVersion, rows };
+  } else {
+    delete memory.measured;
+  }
 }
 
 /**

@@ -15,8 +15,9 @@ import { EngineContext, memoryOf } from './context';
 import { keepEvidence } from './evidence';
 import { activeRollout } from './deploymentRows';
 import { holdForeign } from './foreignEpoch';
+import { observeJobs, runJobs } from './jobs';
 import { LeaseKeeper } from './leaseKeeper';
-import { takeMeasurements } from './measuring';
+import { rememberMeasurements, takeMeasurements } from './measuring';
 import { Carried, earliest, Round, RoundResult } from './round';
 import { sameJson } from './sameJson';
 import { updateStableHealth } from './stableHealth';
@@ -184,7 +185,7 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
   const { target } = changes.row;
 
   const { turn, start, wakeAtMs: waitingWakeAtMs } = await takeTurn(round);
-  const [world, measured, novelty] = await Promise.all([
+  const [world, measured, novelty, jobs] = await Promise.all([
     context.observer.observe(
       target,
       connection,
@@ -193,6 +194,7 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
     ),
     takeMeasurements(round),
     compareLogs(round),
+    observeJobs(round),
   ]);
   const nowMs = context.clock.now();
   const before = changes.row.record;
@@ -204,6 +206,7 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
     // the next look, which finds it ended.
     commands: start ? [] : round.forRollout,
     verdicts: measured.verdicts,
+    jobs,
     nowMs,
   });
   const stableHealth = updateStableHealth(
@@ -222,10 +225,17 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
   const row = changes.isEmpty()
     ? changes.row
     : await save(context, changes, keeper);
+  rememberMeasurements(round, row.rowVersion, measured.measurements);
   if (changes.isCommon() && !round.hasCommands) {
     round.carried.loaded = changes.after(row);
   }
-  const brought = await bringAbout({ round, row, world, moved, nowMs });
+  let brought = await bringAbout({ round, row, world, moved, nowMs });
+  if (!brought.isForeign) {
+    const ran = await runJobs(round, row, jobs);
+    brought = ran.isForeign
+      ? ran
+      : { ...brought, again: brought.again || ran.again };
+  }
   return {
     again: moved || brought.again,
     wakeAtMs: brought.isForeign

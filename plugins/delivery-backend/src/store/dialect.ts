@@ -6,6 +6,8 @@ import { Knex } from 'knex';
  */
 export interface Dialect {
   readonly kind: 'sqlite' | 'postgres';
+  /** Lots of writes or reads that are worth doing at the same time. */
+  readonly lanes: number;
   /** Epoch milliseconds by the database's clock, as an SQL expression. */
   nowSql(): string;
   /** The smaller of two values of which the first may be NULL. */
@@ -26,6 +28,8 @@ export function createDialect(knex: Knex, clock?: StoreClock): Dialect {
   if (driver === 'pg') {
     return {
       kind: 'postgres',
+      // A part of the pool's connections (ten unless configured).
+      lanes: 3,
       // statement_timestamp() is STABLE, so that an index can be used with it;
       // clock_timestamp() is not.
       nowSql:
@@ -37,6 +41,8 @@ export function createDialect(knex: Knex, clock?: StoreClock): Dialect {
   if (driver === 'better-sqlite3' || driver === 'sqlite3') {
     return {
       kind: 'sqlite',
+      // There is one connection.
+      lanes: 1,
       nowSql:
         simulated ??
         (() => `cast(round(unixepoch('subsec') * 1000) as integer)`),

@@ -142,10 +142,18 @@ export async function addFeed(
     return;
   }
   const { dialect } = context;
+  // Delivered at commit, once for the same text, and never after a rollback.
+  const telling =
+    dialect.kind === 'postgres'
+      ? `returning 1)
+         select pg_notify('${FEED_CHANNEL}', '') where exists (select 1 from told)`
+      : '';
   await tx.raw(
-    `insert into feed (kind, subject, service_ref, version, at_ms)
+    `${
+      telling && 'with told as ('
+    }insert into feed (kind, subject, service_ref, version, at_ms)
      select kind, subject, service_ref, version, ${dialect.nowSql()}
-     from ${jsonRows(dialect, FEED_ROWS)}`,
+     from ${jsonRows(dialect, FEED_ROWS)} ${telling}`,
     [
       jsonParameter(
         entries.map(entry => ({
@@ -157,10 +165,6 @@ export async function addFeed(
       ),
     ],
   );
-  if (dialect.kind === 'postgres') {
-    // Delivered at commit, once for the same text, and never after a rollback.
-    await tx.raw('select pg_notify(?, ?)', [FEED_CHANNEL, '']);
-  }
   context.afterCommit(tx, context.news.look);
 }
 

@@ -10,17 +10,24 @@ interface Waiting<T, R> {
   reject(error: unknown): void;
 }
 
+export interface GatherOptions {
+  /** Items of one lot. */
+  mostTogether?: number;
+  /** Lots under way at the same time; more where most of a lot is waiting. */
+  lanes?: number;
+}
+
 /**
- * Does together what is asked for at the same time: while one lot is under way
- * the next one gathers. Alone, an item waits for the end of the current turn
- * of the event loop only.
+ * Does together what is asked for at the same time: while the lots are under
+ * way the next one gathers. Alone, an item waits for the end of the current
+ * turn of the event loop only.
  */
 export function createGatherer<T, R>(
   run: (items: T[]) => Promise<Array<Settled<R>>>,
-  mostTogether: number = MOST_TOGETHER,
+  { mostTogether = MOST_TOGETHER, lanes = 1 }: GatherOptions = {},
 ): (item: T) => Promise<R> {
   const queue: Array<Waiting<T, R>> = [];
-  let isRunning = false;
+  let running = 0;
 
   async function runLot(): Promise<void> {
     const lot = queue.splice(0, mostTogether);
@@ -45,14 +52,14 @@ export function createGatherer<T, R>(
       // Those who were told just now may ask again.
       await new Promise(resolve => setImmediate(resolve));
     }
-    isRunning = false;
+    running -= 1;
   }
 
   return item =>
     new Promise<R>((resolve, reject) => {
       queue.push({ item, resolve, reject });
-      if (!isRunning) {
-        isRunning = true;
+      if (running < lanes) {
+        running += 1;
         setImmediate(() => void runAll());
       }
     });

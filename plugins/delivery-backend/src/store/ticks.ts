@@ -54,8 +54,10 @@ const DEPLOYMENT_ROWS: Columns = {
   rollout: 'text',
 };
 
-const qualified = (table: string, columns: string[]) =>
-  columns.map(column => `${table}.${column}`).join(', ');
+const HAS_COMMANDS = `case when exists (
+    select 1 from commands where commands.target_id = targets.target_id
+      and commands.answered_at_ms is null
+  ) then 1 else 0 end as has_commands`;
 
 /** See {@link TickStore}. */
 export function createTickStore(context: StoreContext): TickStore {
@@ -72,7 +74,7 @@ export function createTickStore(context: StoreContext): TickStore {
   ): Promise<Row[]> {
     // In this order, whatever SQLite believes of the sizes.
     const result = await context.db().raw(
-      `select ${qualified(table, columns)}
+      `select ${columns.join(', ')}
        from ${jsonRows(dialect, { id: 'text' })}
        cross join ${table} where ${table}.target_id = v.id ${rest}`,
       [ids],
@@ -84,22 +86,32 @@ export function createTickStore(context: StoreContext): TickStore {
     leases: Lease[],
   ): Promise<Array<Settled<LoadedTarget | undefined>>> {
     const ids = jsonParameter(leases.map(({ id }) => ({ id })));
-    const [targets, deployments, commands] = await Promise.all([
-      ofTargets<DbTarget>('targets', TARGET_COLUMNS, '', ids),
+    const [targets, deployments] = await Promise.all([
+      ofTargets<DbTarget & { has_commands: number }>(
+        'targets',
+        [...TARGET_COLUMNS.map(column => `targets.${column}`), HAS_COMMANDS],
+        '',
+        ids,
+      ),
       ofTargets<DbDeployment & { target_id: string }>(
         'deployments',
-        ['target_id', ...DEPLOYMENT_COLUMNS],
+        ['target_id', ...DEPLOYMENT_COLUMNS].map(
+          column => `deployments.${column}`,
+        ),
         `and deployments.terminal = 0
          order by deployments.created_at_ms, deployments.id`,
         ids,
       ),
-      ofTargets<DbCommand & { target_id: string }>(
-        'commands',
-        ['target_id', ...COMMAND_COLUMNS],
-        'and commands.answered_at_ms is null order by commands.seq',
-        ids,
-      ),
     ]);
+    // Verbs of people are rare: mostly there is nothing to read.
+    const commands = targets.some(row => row.has_commands === 1)
+      ? await ofTargets<DbCommand & { target_id: string }>(
+          'commands',
+          ['target_id', ...COMMAND_COLUMNS].map(column => `commands.${column}`),
+          'and commands.answered_at_ms is null order by commands.seq',
+          ids,
+        )
+      : [];
     const found = new Map<string, LoadedTarget>();
     const epochs = new Map(leases.map(({ id, epoch }) => [id, epoch]));
     for (const row of targets) {
@@ -248,8 +260,8 @@ export function createTickStore(context: StoreContext): TickStore {
     }
   }
 
-  const gatherLoads = createGatherer(loadAll);
-  const gatherSaves = createGatherer(saveAll);
+  const gatherLoads = createGatherer(loadAll, { lanes: dialect.lanes });
+  const gatherSaves = createGatherer(saveAll, { lanes: dialect.lanes });
   return {
     load: lease => gatherLoads(lease),
     async save(save) {

@@ -16,15 +16,18 @@ import { createGatherer } from './gather';
  */
 export function createWalSync(filename: string): () => Promise<void> {
   const log = `${filename}-wal`;
-  const gather = createGatherer(async (items: undefined[]) => {
-    const handle = await open(log, 'r+');
-    try {
-      await handle.datasync();
-    } finally {
-      await handle.close();
-    }
-    return items.map(value => ({ value }));
-  }, Infinity);
+  const gather = createGatherer(
+    async (items: undefined[]) => {
+      const handle = await open(log, 'r+');
+      try {
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+      return items.map(value => ({ value }));
+    },
+    { mostTogether: Infinity },
+  );
   return async () => {
     await gather(undefined);
   };

@@ -101,8 +101,10 @@ export function createWorkStore(context: StoreContext): WorkStore {
     );
   }
 
-  const gatherReleases = createGatherer((items: GivenBack[]) =>
-    context.standAlone(undefined, own => releaseAll(items, own)),
+  const gatherReleases = createGatherer(
+    (items: GivenBack[]) =>
+      context.standAlone(undefined, own => releaseAll(items, own)),
+    { lanes: dialect.lanes },
   );
 
   return {
