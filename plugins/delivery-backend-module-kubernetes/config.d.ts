@@ -38,6 +38,15 @@ export interface Config {
         url: string;
       }>;
       /**
+       * Programs that render manifests. Default: found by PATH when they are
+       * needed.
+       */
+      render?: {
+        /** `kustomize` or `kubectl`, with its path. */
+        kustomize?: string;
+        helm?: string;
+      };
+      /**
        * For trying out: each context of a kubeconfig is a cluster of that name,
        * and `default` is its current context.
        */

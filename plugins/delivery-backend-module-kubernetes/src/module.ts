@@ -46,6 +46,14 @@ export const deliveryModuleKubernetes = createBackendModule({
               cluster: { name, client, namespaceOf },
               logger: named,
               gatewayMetrics: gatewayMetrics.get(name),
+              render: {
+                kustomize: config.getOptionalString(
+                  'delivery.kubernetes.render.kustomize',
+                ),
+                helm: config.getOptionalString(
+                  'delivery.kubernetes.render.helm',
+                ),
+              },
             });
           },
         });

@@ -1,3 +1,7 @@
 export { createHelmRenderer } from './helm';
 export { createKustomizeRenderer } from './kustomize';
-export { DEFAULT_RENDER_LIMITS, type RenderLimits } from './types';
+export {
+  DEFAULT_RENDER_LIMITS,
+  type RenderLimits,
+  type RenderPrograms,
+} from './types';

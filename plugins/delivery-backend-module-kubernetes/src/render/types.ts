@@ -7,6 +7,12 @@ export interface RenderLimits {
   maxMemoryBytes: number;
 }
 
+/** Programs to run instead of those on PATH. */
+export interface RenderPrograms {
+  kustomize?: string;
+  helm?: string;
+}
+
 export const DEFAULT_RENDER_LIMITS: RenderLimits = {
   timeoutMs: 30_000,
   maxBytes: 10 * 1024 * 1024,
