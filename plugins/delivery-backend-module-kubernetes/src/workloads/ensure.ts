@@ -1,11 +1,19 @@
-import { fencedApply, FieldConflict } from '../apply';
+import { ConflictError } from '@backstage/errors';
+import { fencedApply, FieldConflict, ownersOf, WriteContext } from '../apply';
 import { PodOwner } from '../health';
-import { GENERATION_LABEL, generationName, RUN_ANNOTATION } from '../names';
+import {
+  ADOPTED_ANNOTATION,
+  GENERATION_LABEL,
+  generationName,
+  REPLICAS_ANNOTATION,
+  RUN_ANNOTATION,
+} from '../names';
 import { KubePlan, mapping } from '../plan';
 import {
   generationDeployment,
   GenerationWish,
   InPlace,
+  parseScale,
 } from './deploymentManifest';
 import { LiveDeployment } from './readTarget';
 import { scaledNow, scaleOf } from './scale';
@@ -23,14 +31,16 @@ export async function ensureOwn(
   await fencedApply(
     context,
     { apiVersion: 'apps/v1', kind: 'Deployment', name, namespace },
-    (existing: PodOwner | undefined) =>
-      generationDeployment({
+    (existing: PodOwner | undefined) => {
+      assertNotScaledAway(context, existing);
+      return generationDeployment({
         kubePlan,
         target,
         namespace,
         wish,
         scale: scaleOf({ wish, kubePlan, name, existing, scaled, deployments }),
-      }),
+      });
+    },
     {
       ownName: true,
       existing: named(deployments, name),
@@ -60,15 +70,17 @@ export async function ensureInPlace(
   await fencedApply(
     context,
     { apiVersion: 'apps/v1', kind: 'Deployment', name, namespace },
-    (existing: PodOwner | undefined) =>
-      generationDeployment({
+    (existing: PodOwner | undefined) => {
+      assertNotScaledAway(context, existing);
+      return generationDeployment({
         kubePlan,
         target,
         namespace,
         wish,
         scale: scaleOf({ wish, kubePlan, name, existing, scaled, deployments }),
         inPlace: keptOfRun(existing, wish.generation),
-      }),
+      });
+    },
     { existing: named(deployments, name), mayTake: isLeftByScaler },
   );
 }
@@ -80,6 +92,31 @@ export async function ensureInPlace(
  */
 function isLeftByScaler({ field, manager }: FieldConflict): boolean {
   return field === '.spec.replicas' && manager === 'kube-controller-manager';
+}
+
+/**
+ * Who scales to 0 leaves no name: the API server drops the owner together with
+ * the number, and no apply would see a conflict.
+ *
+ * Errors: `ConflictError`, unless a person said to take over.
+ */
+function assertNotScaledAway(
+  { fence }: WriteContext,
+  existing: PodOwner | undefined,
+): void {
+  const { annotations, managedFields, name } = existing?.metadata ?? {};
+  const given = parseScale(annotations?.[REPLICAS_ANNOTATION])?.given ?? 0;
+  if (
+    existing?.spec?.replicas === 0 &&
+    given > 0 &&
+    !annotations?.[ADOPTED_ANNOTATION] &&
+    ownersOf(managedFields, ['spec', 'replicas']).length === 0 &&
+    !fence.takeOver
+  ) {
+    throw new ConflictError(
+      `Deployment "${name}" was changed by others: .spec.replicas was set from ${given} to 0 (kubectl scale). Nothing of it was written. Take over to make it Slipway's again`,
+    );
+  }
 }
 
 function named(

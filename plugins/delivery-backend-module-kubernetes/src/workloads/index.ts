@@ -2,3 +2,5 @@ export { createWorkloads, type WorkloadsOptions } from './workloads';
 export { createDelegatedRollout } from './delegatedRollout';
 export { release } from './adoption';
 export type { PlatformDigests } from './digests';
+export { readAdoptedPods } from './readTarget';
+export { formatScale, parseScale } from './deploymentManifest';

@@ -12,6 +12,7 @@ import { createCrashEvidence } from '../health';
 import { ADOPTED_ANNOTATION, GENERATION_LABEL } from '../names';
 import { DEFAULT_POLICY, KubePlan, ManifestPolicy, readPlan } from '../plan';
 import { retire } from './adoption';
+import { ClusterTraffic } from '../traffic';
 import { createDigestCheck, PlatformDigests } from './digests';
 import { ensureInPlace, ensureOwn } from './ensure';
 import { inspectPlan } from './inspect';
@@ -23,7 +24,8 @@ import { adoptPlain, assertNotOlder, openSession, Session } from './session';
 export interface WorkloadsOptions {
   cluster: ClusterAccess;
   /** Whether a generation still gets traffic is asked here before it is removed. */
-  traffic?: Pick<TrafficRouter, 'observe'>;
+  traffic?: Pick<TrafficRouter, 'observe'> &
+    Partial<Pick<ClusterTraffic, 'release'>>;
   /** To tell the digest of an index from those of its platforms. */
   platformDigests?: PlatformDigests;
   policy?: ManifestPolicy;
@@ -74,6 +76,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       const session = await openSession(cluster, target, fence, signal);
       const { context, deployments } = session;
       await assertNoShare(traffic, target, generation, signal);
+      await traffic?.release?.(target, fence, generation, signal);
       const mine = deployments.find(
         deployment => deployment.generation === generation,
       );
