@@ -16,6 +16,7 @@ import {
   readInstance,
 } from '../health';
 import { REVISION_ANNOTATION, TARGET_LABEL } from '../names';
+import { createAdoptedPods } from './adoptedPods';
 import { ClusterWatch, subjectUid } from './clusterWatch';
 import { readTargetObjects } from './targetObjects';
 import { createTargetsOfLabels } from './targets';
@@ -43,6 +44,12 @@ export function createLiveSource(options: {
       const told = new Map<string, string>();
       const evidence = createCrashEvidence({ client: cluster.client });
       const unexplained = new Set<string>();
+      const adopted = createAdoptedPods({
+        client: cluster.client,
+        onRead: label => mark([label]),
+        onProblem: message => logger.debug(message),
+        signal,
+      });
       let timer: NodeJS.Timeout | undefined;
       let again: NodeJS.Timeout | undefined;
       let lost = watch.lost() !== undefined;
@@ -109,9 +116,14 @@ export function createLiveSource(options: {
         const objects = readTargetObjects(watch, label, namespace);
         const nowMs = Date.now();
         const context = { ...objects, nowMs, lastLines: evidence.known };
-        const instances = objects.pods
-          .map(pod => readInstance(pod, context))
-          .sort((a, b) => (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0));
+        const others = adopted.of(label, objects.deployments);
+        const instances = [
+          ...objects.pods.map(pod => readInstance(pod, context)),
+          ...others.map(({ pod, generation }) => ({
+            ...readInstance(pod, context),
+            generation,
+          })),
+        ].sort((a, b) => (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0));
         if (
           instances.some(
             ({ ready, cause, phase }) =>

@@ -1,0 +1,1 @@
+export { createLogProvider } from './logProvider';

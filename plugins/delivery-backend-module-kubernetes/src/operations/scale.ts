@@ -1,0 +1,123 @@
+import { ConflictError, InputError } from '@backstage/errors';
+import { epochOf, fencedPatch, revisionOf } from '../apply';
+import { refOf } from '../client';
+import { Autoscaler, PodOwner } from '../health';
+import {
+  REPLICAS_ANNOTATION,
+  ROLE_LABEL,
+  SCALED_ANNOTATION,
+  TARGET_LABEL,
+  targetLabel,
+} from '../names';
+import { formatScale, parseScale } from '../workloads';
+import { OperationArguments, OperationContext } from './context';
+
+/** More than anybody means; the quota says what there really is. */
+const MAX_REPLICAS = 1_000;
+
+/** The Deployments of ours that run something. */
+export function scalableOf(deployments: PodOwner[]): PodOwner[] {
+  return deployments.filter(
+    ({ metadata, spec }) =>
+      metadata.labels?.[ROLE_LABEL] === 'workload' &&
+      !metadata.deletionTimestamp &&
+      (spec?.replicas ?? 1) > 0,
+  );
+}
+
+/** What has the number of instances in its hands: `HorizontalPodAutoscaler/checkout`. */
+export function scalerOf(
+  { metadata }: PodOwner,
+  autoscalers: Autoscaler[],
+): string | undefined {
+  const scaler = autoscalers.find(
+    ({ spec }) =>
+      spec?.scaleTargetRef?.kind === 'Deployment' &&
+      spec.scaleTargetRef.name === metadata.name,
+  );
+  return (
+    metadata.annotations?.[SCALED_ANNOTATION] ??
+    (scaler && `${scaler.kind}/${scaler.metadata.name}`)
+  );
+}
+
+/**
+ * Gives what runs another number of instances, over exactly what was read, so
+ * that it never undoes what the engine has just written. The engine goes on to
+ * count in what its Plan asks for; its next deployment brings that back.
+ *
+ * Errors: `InputError` for a number that makes none, `ConflictError` where a
+ * scaler has the number, while a rollout is under way, or when nothing runs.
+ */
+export async function scale(
+  { client, target, namespace, signal }: OperationContext,
+  args: OperationArguments,
+): Promise<{ message: string }> {
+  const { replicas } = args;
+  if (
+    typeof replicas !== 'number' ||
+    !Number.isInteger(replicas) ||
+    replicas < 1 ||
+    replicas > MAX_REPLICAS
+  ) {
+    throw new InputError(
+      `The operation "scale" needs the argument "replicas", a whole number from 1 to ${MAX_REPLICAS}; found ${JSON.stringify(
+        replicas,
+      )}`,
+    );
+  }
+  const ours = {
+    namespace,
+    labelSelector: `${TARGET_LABEL}=${targetLabel(target)}`,
+  };
+  const [deployments, autoscalers] = await Promise.all([
+    client.list({ apiVersion: 'apps/v1', kind: 'Deployment' }, ours, signal),
+    client.list(
+      { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' },
+      { namespace },
+      signal,
+    ),
+  ]);
+  const [stable, ...others] = scalableOf(deployments.items);
+  if (!stable) {
+    throw new ConflictError('Nothing runs here that could be scaled');
+  }
+  if (others.length > 0) {
+    throw new ConflictError(
+      `${
+        others.length + 1
+      } generations run here: while a rollout is under way it says how many instances each has. Scale when it has finished`,
+    );
+  }
+  const scaler = scalerOf(stable, autoscalers.items);
+  if (scaler) {
+    throw new ConflictError(
+      `${scaler} decides how many instances run; change its minimum and maximum in the manifests instead`,
+    );
+  }
+  const before = stable.spec?.replicas ?? 1;
+  // We are not the engine: the fence is the one that the world has.
+  const fence = { epoch: epochOf(stable), revision: revisionOf(stable) };
+  await fencedPatch(
+    { client, target, namespace, fence, signal },
+    refOf(stable),
+    ({ metadata }) => {
+      const asked = parseScale(metadata.annotations?.[REPLICAS_ANNOTATION]);
+      return {
+        spec: { replicas },
+        metadata: {
+          annotations: {
+            [REPLICAS_ANNOTATION]: formatScale({
+              asked: asked?.asked ?? before,
+              given: replicas,
+            }),
+          },
+        },
+      };
+    },
+    { existing: stable },
+  );
+  return {
+    message: `Scaled from ${before} to ${replicas} instances, until the next deployment brings back the number of its manifests`,
+  };
+}
