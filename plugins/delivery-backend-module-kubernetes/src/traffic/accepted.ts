@@ -1,6 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import {
+  TargetRef,
+  TrafficShare,
+} from '@slipway/backstage-plugin-delivery-common';
 import { KubeObject, refOf } from '../client';
 import { ClusterAccess } from '../clusterAccess';
+import { followSelectors, readEndpoints } from './endpoints';
 import { GatewayMetrics } from './gatewayMetrics';
 import { LiveRoute, LiveTraffic } from './live';
 
@@ -28,6 +33,27 @@ export async function accepted(
     if (!current) {
       return false;
     }
+  }
+  return true;
+}
+
+/** Waits a little for the endpoints of the main Services to follow selectors. */
+export async function selected(
+  cluster: ClusterAccess,
+  target: TargetRef,
+  live: LiveTraffic,
+  selectors: Array<Record<string, string>>,
+  shares: TrafficShare[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const deadlineMs = Date.now() + ACCEPTED_WITHIN_MS;
+  let { endpoints } = live;
+  while (!followSelectors(live, selectors, endpoints, shares)) {
+    if (Date.now() > deadlineMs) {
+      return false;
+    }
+    await delay(LOOK_EVERY_MS, undefined, { signal });
+    endpoints = await readEndpoints(cluster, live.namespace, target, signal);
   }
   return true;
 }

@@ -11,6 +11,7 @@ import {
   targetLabel,
   TRACK_ANNOTATION,
 } from '../names';
+import { Endpoints, readEndpoints } from './endpoints';
 import { readJson, readShares } from './marks';
 import { Backends, Router } from './router';
 
@@ -30,7 +31,9 @@ export interface LiveTraffic {
   /** `HTTPRoute/checkout`: in force once, and not there any more. */
   missingRoutes: string[];
   backends: Backends;
-  /** Ready endpoints of a Service. */
+  /** Addresses of the ready endpoints of each Service. */
+  endpoints: Endpoints;
+  /** How many a Service has. */
   ready(service: string): number;
   /** Ready endpoints of a generation behind the main Service that has fewest. */
   readyOf(generation: string): number;
@@ -60,10 +63,10 @@ export async function readLive(
     );
     return items.filter(({ metadata }) => !metadata.deletionTimestamp);
   };
-  const [all, workloads, slices, ...found] = await Promise.all([
+  const [all, workloads, endpoints, ...found] = await Promise.all([
     list('v1', 'Service'),
     list('apps/v1', 'Deployment'),
-    list('discovery.k8s.io/v1', 'EndpointSlice'),
+    readEndpoints(cluster, namespace, target, signal),
     ...routers.flatMap(router =>
       router.kinds.map(async kind =>
         (
@@ -80,8 +83,7 @@ export async function readLive(
     object => role(object) === 'workload' && generationOf(object),
   );
 
-  const endpoints = countReady(slices);
-  const ready = (service: string) => endpoints.get(service) ?? 0;
+  const ready = (service: string) => endpoints.get(service)?.size ?? 0;
   const mains = services.map(({ metadata }) => metadata.name);
   return {
     namespace,
@@ -93,6 +95,7 @@ export async function readLive(
       ...routes.flatMap(({ object }) => namesIn(object)),
       ...services.flatMap(namesIn),
     ]),
+    endpoints,
     ready,
     readyOf: generation =>
       Math.min(...mains.map(main => ready(generationName(main, generation)))),
@@ -134,30 +137,6 @@ function isInPlace(deployment: KubeObject): boolean {
     selector?: { matchLabels?: Record<string, string> };
   };
   return selector?.matchLabels?.[GENERATION_LABEL] === undefined;
-}
-
-function countReady(slices: KubeObject[]): Map<string, number> {
-  const pods = new Map<string, Set<string>>();
-  for (const slice of slices) {
-    const service = slice.metadata.labels?.['kubernetes.io/service-name'];
-    const { endpoints } = slice as {
-      endpoints?: Array<{
-        addresses: string[];
-        conditions?: { ready?: boolean };
-      }> | null;
-    };
-    if (service) {
-      const known = pods.get(service) ?? new Set();
-      pods.set(service, known);
-      for (const { addresses, conditions } of endpoints ?? []) {
-        // Absent means ready, says the API.
-        if (conditions?.ready !== false) {
-          addresses.slice(0, 1).forEach(address => known.add(address));
-        }
-      }
-    }
-  }
-  return new Map([...pods].map(([service, known]) => [service, known.size]));
 }
 
 function namesIn(object: KubeObject): string[] {

@@ -7,6 +7,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { GENERATION_LABEL } from '../names';
 import { describeEditor, editorOf } from './editors';
+import { followSelectors } from './endpoints';
 import { LiveRoute, LiveTraffic, readLive, routeId } from './live';
 import { readShares, revisionOf } from './marks';
 import { TrafficContext } from './context';
@@ -89,6 +90,20 @@ export function judge(
   }
   if (routes.length === 0 && services.length > 0) {
     shares.push(bySelector(live, told, causes, nowMs));
+  }
+  if (
+    !live.inPlace &&
+    !followSelectors(live, services.map(selectorOf), live.endpoints, told)
+  ) {
+    reflects = Math.max(0, reflects - 1);
+    causes.push({
+      code: 'endpoints-pending',
+      summary:
+        'The endpoints of the Service are not yet those that its selector takes',
+      action:
+        'When it stays like this, look at the EndpointSlices of the Service and at the cluster’s controllers',
+      sinceMs: nowMs,
+    });
   }
   const differing = shares.find(other => !sameValue(other, told));
   return {

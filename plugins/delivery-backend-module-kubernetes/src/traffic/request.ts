@@ -5,13 +5,14 @@ import {
   TrafficShare,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Fence } from '@slipway/backstage-plugin-delivery-node';
-import { accepted } from './accepted';
+import { accepted, selected } from './accepted';
 import { TrafficContext } from './context';
 import { describeEditor, editorOf } from './editors';
 import { LiveTraffic, readLive, routeId } from './live';
 import { assertNotStale, marks } from './marks';
 import { routePart, servicePart } from './parts';
 import { put, putRoutes, sends, withRetries } from './put';
+import { selectorOf } from './services';
 import { weightsInForce } from './shares';
 import { warm } from './warm';
 import { onlyReady } from './weights';
@@ -85,8 +86,8 @@ async function write(
     );
     return;
   }
-  const narrow = () =>
-    Promise.all(
+  const narrow = async () => {
+    const narrowed = await Promise.all(
       services.map(service =>
         put(
           context,
@@ -97,6 +98,15 @@ async function write(
         ),
       ),
     );
+    await selected(
+      context.cluster,
+      target,
+      live,
+      narrowed.map(selectorOf),
+      given,
+      signal,
+    );
+  };
   if (live.inPlace) {
     await narrow();
   }
@@ -126,11 +136,15 @@ function wouldBreak(live: LiveTraffic, given: TrafficShare[]): boolean {
   ) {
     return false;
   }
-  return live.routes.some(route =>
-    weightsInForce(route, live).some(
-      ({ service, weight }) => weight > 0 && live.ready(service) > 0,
+  const byRoutes = live.routes.flatMap(route =>
+    weightsInForce(route, live).flatMap(({ service, weight }) =>
+      weight > 0 ? [service] : [],
     ),
   );
+  return [
+    ...byRoutes,
+    ...live.services.map(({ metadata }) => metadata.name),
+  ].some(service => live.ready(service) > 0);
 }
 
 /** A route that is gone, or was turned to others, is not ours to restore. */

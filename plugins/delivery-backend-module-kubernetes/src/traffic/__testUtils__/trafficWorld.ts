@@ -2,7 +2,7 @@ import { mockServices } from '@backstage/backend-test-utils';
 import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { parseObject, Plan } from '@slipway/backstage-plugin-delivery-node';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
-import { KubeObject, refOf } from '../../client';
+import { KubeObject } from '../../client';
 import {
   FIELD_MANAGER,
   GENERATION_LABEL,
@@ -54,6 +54,7 @@ export interface TrafficWorld extends TestCluster {
   open(options?: {
     route?: boolean;
     traffic?: ClusterTraffic;
+    target?: TargetRef;
   }): Promise<TrafficTarget>;
 }
 
@@ -126,10 +127,14 @@ export async function openTrafficWorld(): Promise<TrafficWorld> {
   }
 
   async function open(
-    options: { route?: boolean; traffic?: ClusterTraffic } = {},
+    options: {
+      route?: boolean;
+      traffic?: ClusterTraffic;
+      target?: TargetRef;
+    } = {},
   ): Promise<TrafficTarget> {
     const { route = true, traffic = shared } = options;
-    const target = world.newTarget();
+    const { target = world.newTarget() } = options;
     const name = world.nameOf(target);
     const marks = { [TARGET_LABEL]: targetLabel(target) };
     let revision = 0;
@@ -284,7 +289,3 @@ export async function openTrafficWorld(): Promise<TrafficWorld> {
 
   return { ...world, traffic: shared, newTraffic, open };
 }
-
-/** What a route or a Service is, without what changes by itself. */
-export const sameRef = (a: KubeObject, b: KubeObject) =>
-  JSON.stringify(refOf(a)) === JSON.stringify(refOf(b));
