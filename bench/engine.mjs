@@ -46,6 +46,8 @@ const { values: options } = parseArgs({
 const DUE_TO_DONE_MS = 1_000;
 const RSS_MB = 512;
 const RESUME_MS = 10_000;
+/** Those of the dead end by then. */
+const LEASE_MS = 6_000;
 const TUNING = { restCheckMs: 3_600_000 };
 const environments = [rows.environmentConfig('production')];
 const megabytes = bytes => Math.round(bytes / 1024 / 1024);
@@ -399,10 +401,11 @@ async function flight(database) {
   await pause(2_000);
   const restartedAt = Date.now();
   workers = await open();
+  const startedMs = Date.now() - restartedAt;
   await until('nothing is overdue any more', async () => {
     const [report] = await Promise.all(workers.map(w => w.report()));
     const age = report.work.oldestDueAgeMs ?? 0;
-    return Date.now() - restartedAt > 1_000 && age < 250;
+    return Date.now() - restartedAt > LEASE_MS && age < DUE_TO_DONE_MS;
   });
   const resumedMs = Date.now() - restartedAt;
   await until('all are next', () => doneOf(world, 'next', count) === count);
@@ -425,6 +428,7 @@ async function flight(database) {
     load: loadavg().map(Math.round),
     rssMb: megabytes(rss),
     rssBudgetMb: RSS_MB,
+    startedMs,
     resumedMs,
     resumedBudgetMs: RESUME_MS,
     effectsTwice: twiceUndisturbed + twice,

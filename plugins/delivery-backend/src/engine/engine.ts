@@ -2,6 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { stringifyTarget } from '@slipway/backstage-plugin-delivery-common';
 import { createEngineContext } from './context';
 import { createWorkLoop } from './loop';
+import {
+  observeDepths,
+  StageMetrics,
+  TickMetrics,
+  TickOutcome,
+} from './metrics';
 import { createOutboxWorker } from './outbox';
 import { wakeUnfinished } from './recovery';
 import { runReleaseTick } from './releaseTick';
@@ -22,6 +28,8 @@ export function createEngine(options: EngineOptions): Engine {
   const { store, logger, releaseRunner } = options;
   const context = createEngineContext(options);
   const { clock, tuning } = context;
+  const ticks = options.metrics && new TickMetrics(options.metrics);
+  const stages = options.metrics && new StageMetrics(options.metrics);
   const owner = options.owner ?? `${process.pid}-${randomUUID()}`;
   const stopping = new AbortController();
   let running = false;
@@ -45,12 +53,13 @@ export function createEngine(options: EngineOptions): Engine {
         kinds: ['target'],
       }),
     run: async (lease, claimedAt, signal) => {
-      const { wakeAtMs } = await runTargetTick(
+      const { wakeAtMs, outcome } = await runTargetTick(
         context,
         lease,
         claimedAt,
         signal,
       );
+      ticks?.ended(lease, outcome, clock.now());
       if (wakeAtMs !== undefined) {
         targets.wakeAt(wakeAtMs);
       }
@@ -73,15 +82,25 @@ export function createEngine(options: EngineOptions): Engine {
           kinds: ['release'],
         }),
       run: async (lease, claimedAt, parent) => {
-        await runReleaseTick({
-          store,
-          runner: releaseRunner,
-          lease,
-          leaseMs: tuning.leaseMs,
-          claimedAt,
-          parent,
-          logger,
-        });
+        const startedAtMs = clock.now();
+        let outcome: TickOutcome = 'failed';
+        try {
+          outcome = await runReleaseTick({
+            store,
+            runner: releaseRunner,
+            lease,
+            leaseMs: tuning.leaseMs,
+            claimedAt,
+            parent,
+            logger,
+          });
+        } finally {
+          ticks?.ended(lease, outcome, clock.now());
+        }
+        if (stages) {
+          const row = await store.releases.get(lease.id);
+          stages.worked(row?.stages ?? [], startedAtMs);
+        }
         // One unit of work of it is done; the next is due, and so may be
         // the deployments that it started.
         releases?.wake();
@@ -95,6 +114,12 @@ export function createEngine(options: EngineOptions): Engine {
 
   context.onNews = () => outbox.wake();
   context.onPoke = () => targets.wake();
+
+  const stats = () => [
+    targets.stats(),
+    ...(releases ? [releases.stats()] : []),
+  ];
+  let depths: ReturnType<typeof observeDepths> | undefined;
 
   function wake() {
     targets.wake();
@@ -125,6 +150,14 @@ export function createEngine(options: EngineOptions): Engine {
         return;
       }
       running = true;
+      depths =
+        options.metrics &&
+        observeDepths({
+          metrics: options.metrics,
+          store,
+          inFlight: () => stats().reduce((sum, { active }) => sum + active, 0),
+          logger,
+        });
       // What other backends and the API write shows in the feed.
       store.feed.subscribe(wake, stopping.signal);
       targets.start();
@@ -135,6 +168,7 @@ export function createEngine(options: EngineOptions): Engine {
     async stop() {
       stopping.abort(new Error('The engine stops'));
       clearTimeout(recoveryTimer);
+      depths?.stop();
       await Promise.all([targets.stop(), releases?.stop(), outbox.stop()]);
       running = false;
     },
@@ -155,7 +189,7 @@ export function createEngine(options: EngineOptions): Engine {
       planAutomaticDeployments(context, release, tx),
     stats: () => ({
       running,
-      loops: [targets.stats(), ...(releases ? [releases.stats()] : [])],
+      loops: stats(),
     }),
   };
 }

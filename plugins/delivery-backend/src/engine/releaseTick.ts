@@ -1,6 +1,7 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
-import { DeliveryStore, Lease } from '../store';
+import { DeliveryStore, Lease, LeaseLostError } from '../store';
 import { createLeaseKeeper } from './leaseKeeper';
+import { TickOutcome } from './metrics';
 import { ReleaseWork } from './types';
 
 /**
@@ -16,11 +17,13 @@ export async function runReleaseTick(options: {
   claimedAt: number;
   parent: AbortSignal;
   logger: LoggerService;
-}): Promise<void> {
+}): Promise<TickOutcome> {
   const { runner, lease } = options;
   const keeper = createLeaseKeeper(options);
   try {
     await runner.tick(lease, keeper.signal);
+    const { reason } = keeper.signal;
+    return reason instanceof LeaseLostError ? 'lease-lost' : 'done';
   } finally {
     keeper.stop();
   }

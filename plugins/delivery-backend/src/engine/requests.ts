@@ -195,7 +195,11 @@ export async function planAutomaticDeployments(
 ): Promise<Deployment[]> {
   const { store, clock, tuning, environments, logger } = context;
   const made: Deployment[] = [];
-  for (const model of release.definition?.environments ?? []) {
+  // In one order: whoever locks several targets does it by their names.
+  const models = [...(release.definition?.environments ?? [])].sort((a, b) =>
+    a.ref < b.ref ? -1 : 1,
+  );
+  for (const model of models) {
     const environment = environments.get(model.ref);
     if (model.deploy !== 'automatic' || !environment?.automation) {
       continue;

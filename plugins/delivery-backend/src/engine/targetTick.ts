@@ -5,6 +5,7 @@ import {
 import { Lease, LeaseLostError } from '../store';
 import { backOffMs, EngineContext, memoryOf } from './context';
 import { createLeaseKeeper, LeaseKeeper } from './leaseKeeper';
+import { TickOutcome } from './metrics';
 import { Carried } from './round';
 import { lookAtTarget } from './targetRound';
 
@@ -23,7 +24,7 @@ export async function runTargetTick(
   lease: Lease,
   claimedAt: number,
   parent: AbortSignal,
-): Promise<{ wakeAtMs?: number }> {
+): Promise<{ wakeAtMs?: number; outcome: TickOutcome }> {
   const { store, clock, logger, tuning } = context;
   const target = parseTarget(lease.id);
   const keeper = createLeaseKeeper({
@@ -36,6 +37,7 @@ export async function runTargetTick(
   });
   let wakeAtMs: number | undefined;
   let tellSiblings = false;
+  let outcome: TickOutcome = 'done';
   try {
     const carried: Carried = {
       lateMs: lease.dueAtMs === undefined ? 0 : clock.now() - lease.dueAtMs,
@@ -60,17 +62,19 @@ export async function runTargetTick(
     if (error instanceof LeaseLostError) {
       logger.warn(`Stopped work on ${lease.id}: ${error.message}`);
       keeper.stop();
-      return {};
+      return { outcome: 'lease-lost' };
     }
     const memory = memoryOf(context, lease.id);
     // What it remembers of the store may not have been written.
     delete memory.evidence;
+    outcome = 'interrupted';
     if (parent.aborted) {
       wakeAtMs = clock.now();
     } else if (isVersionConflict(error)) {
       // Somebody set or released the hold in between: look again.
       wakeAtMs = clock.now();
     } else {
+      outcome = 'failed';
       memory.failures = (memory.failures ?? 0) + 1;
       wakeAtMs = clock.now() + backOffMs(memory.failures);
       logger.error(
@@ -89,7 +93,7 @@ export async function runTargetTick(
   } finally {
     keeper.stop();
   }
-  return { wakeAtMs };
+  return { wakeAtMs, outcome };
 }
 
 function isVersionConflict(error: unknown): boolean {

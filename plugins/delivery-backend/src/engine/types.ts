@@ -1,4 +1,5 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
+import { MetricsService } from '@backstage/backend-plugin-api/alpha';
 import {
   Actor,
   AnalysisRun,
@@ -90,7 +91,7 @@ export interface EngineTuning {
 export const DEFAULT_TUNING: EngineTuning = {
   targetConcurrency: 64,
   releaseConcurrency: 2,
-  leaseMs: 8_000,
+  leaseMs: 6_000,
   pollMs: 1_000,
   callLimitMs: 5_000,
   renderLimitMs: 30_000,
@@ -108,6 +109,8 @@ export interface EngineOptions {
   /** Absent: news is written down and goes nowhere. */
   notifier?: Notifier;
   logger: LoggerService;
+  /** Absent: nothing is counted. */
+  metrics?: MetricsService;
   clock?: Clock;
   tuning?: Partial<EngineTuning>;
   rooms?: Partial<Rooms>;

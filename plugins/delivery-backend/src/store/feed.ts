@@ -119,6 +119,18 @@ export function createFeedStore(context: StoreContext): FeedStore {
       };
     },
 
+    async lagMs() {
+      if (!postgres) {
+        // Writers take turns: what is committed can be read.
+        return 0;
+      }
+      const { rows } = await db().raw(
+        `select ${dialect.nowSql()} - min(at_ms) as age from feed
+         where xid >= pg_snapshot_xmin(pg_current_snapshot())`,
+      );
+      return Math.max(0, toNumber(rows[0].age ?? 0));
+    },
+
     subscribe(onNews, signal) {
       context.news.subscribe(onNews, signal);
     },

@@ -1,6 +1,6 @@
 import { StoreContext } from './context';
 import { jsonParameter, jsonRows } from './jsonRows';
-import { toNumber } from './rows';
+import { optionalNumber, toNumber } from './rows';
 import { OutboxStore } from './types';
 
 interface ClaimedItem {
@@ -83,6 +83,20 @@ export function createOutboxStore(context: StoreContext): OutboxStore {
           .where({ key })
           .update({ done_at_ms: own.raw(dialect.nowSql()), due_at_ms: null }),
       );
+    },
+
+    async stats() {
+      const row: { waiting: number | string; age: number | string | null } =
+        await db()('outbox')
+          .whereNotNull('due_at_ms')
+          .first({
+            waiting: db().raw('count(*)'),
+            age: db().raw(`${dialect.nowSql()} - min(created_at_ms)`),
+          });
+      return {
+        waiting: toNumber(row.waiting),
+        oldestAgeMs: optionalNumber(row.age),
+      };
     },
 
     async retry(key, atMs, error) {

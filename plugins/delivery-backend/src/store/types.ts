@@ -309,6 +309,8 @@ export interface OutboxStore {
   >;
   done(key: string): Promise<void>;
   retry(key: string, atMs: number, error: string): Promise<void>;
+  /** What is not done yet. */
+  stats(): Promise<{ waiting: number; oldestAgeMs?: number }>;
 }
 
 export interface FeedEntry {
@@ -331,6 +333,8 @@ export interface FeedStore {
     after: string | undefined,
     limit: number,
   ): Promise<{ entries: FeedEntry[]; cursor: string; reset: boolean }>;
+  /** For how long the oldest entry waits to be readable in order; 0: none does. */
+  lagMs(): Promise<number>;
   /** Calls back soon after something was added by any backend: LISTEN on PostgreSQL, polling always. */
   subscribe(onNews: () => void, signal: AbortSignal): void;
 }
