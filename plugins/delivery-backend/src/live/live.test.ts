@@ -130,6 +130,25 @@ describe('the observer', () => {
     });
     expect(seen.workloads).toMatchObject({ known: { generations: [] } });
   });
+
+  it('shares a read between viewers, but never one from before the engine moved on', async () => {
+    const connection = new FakeConnection();
+    const asked = jest.spyOn(connection.traffic, 'observe');
+    const observer = createObserver({
+      connections: new Map([['staging', connection]]),
+      live: { instances: () => ({ unknown: 'not yet', sinceMs: 1 }) },
+      logger,
+      clock: () => 1,
+    });
+    await observer.observe(staging, record);
+    await observer.observe(staging, record);
+    expect(asked).toHaveBeenCalledTimes(1);
+    await observer.observe(staging, {
+      ...record,
+      desired: { ...record.desired, revision: 1 },
+    });
+    expect(asked).toHaveBeenCalledTimes(2);
+  });
 });
 
 describe('the change stream', () => {
