@@ -79,6 +79,14 @@ export interface Config {
     };
     /** Where releases are made; default: a folder in the system's temporary folder. */
     workDirectory?: string;
+    streams?: {
+      /**
+       * How many event streams each user or machine may have open in one backend;
+       * default 8. The tabs of one browser share a stream. More are answered
+       * with 429.
+       */
+      perUser?: number;
+    };
     api?: {
       /** Checks our own answers by the OpenAPI document; for development. */
       validateResponses?: boolean;

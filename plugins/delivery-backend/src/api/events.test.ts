@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
+import { mockCredentials } from '@backstage/backend-test-utils';
 import {
   AuthorizeResult,
   PolicyDecision,
@@ -15,13 +16,19 @@ import {
   TestApi,
   releaseRow,
 } from './__testUtils__/testApi';
-import { DENY, machine, policy, useApis } from './__testUtils__/useApis';
+import {
+  DATABASES,
+  DENY,
+  machine,
+  policy,
+  useApis,
+} from './__testUtils__/useApis';
 
 jest.setTimeout(120_000);
 
-const openApi = useApis();
+describe.each(DATABASES)('events, on %s', database => {
+  const openApi = useApis(database);
 
-describe('events', () => {
   async function serve(api: TestApi) {
     const server = createServer(api.app);
     await new Promise<void>(resolve => {
@@ -118,6 +125,44 @@ describe('events', () => {
     await close();
   });
 
+  it('gives each user so many streams and refuses one more, saying what to do', async () => {
+    const api = await openApi({ streamsPerUser: 2, keepAliveMs: 20 });
+    const { url, close } = await serve(api);
+    const aborts: AbortController[] = [];
+    const open = (headers: Record<string, string> = {}) => {
+      const abort = new AbortController();
+      aborts.push(abort);
+      return fetch(`${url}/v1/events`, { signal: abort.signal, headers });
+    };
+    expect((await open()).status).toBe(200);
+    expect((await open()).status).toBe(200);
+    const refused = await open();
+    expect(refused.status).toBe(429);
+    expect(await refused.json()).toMatchObject({
+      error: {
+        name: 'TooManyStreamsError',
+        message: expect.stringMatching(
+          /user:default\/mock has 2 event streams open.*delivery\.streams\.perUser/,
+        ),
+      },
+    });
+    expect((await fetch(`${url}/v1/events.json`)).status).toBe(429);
+    // Others have their own.
+    const other = mockCredentials.user.header('user:default/ada');
+    expect((await open({ authorization: other })).status).toBe(200);
+    // Whoever closes one may open another.
+    aborts[0].abort();
+    const deadlineMs = Date.now() + 30_000;
+    let again = await open();
+    while (again.status === 429 && Date.now() < deadlineMs) {
+      await again.body?.cancel();
+      again = await open();
+    }
+    expect(again.status).toBe(200);
+    aborts.forEach(abort => abort.abort());
+    await close();
+  });
+
   it('ends when the token does', async () => {
     const api = await openApi({ tokenExpiresAt: new Date(Date.now() + 300) });
     const { client, close } = await serve(api);
@@ -161,11 +206,16 @@ describe('events', () => {
     await until(() => seen.some(event => event.subject === 'r1'));
     decisions['delivery.service.read'] = DENY;
     await api.store.releases.create(releaseRow({ id: 'r2' }));
-    api.connection.setInstances(
+    // Comes after it in the feed, and targets may still be seen.
+    await api.store.targets.setHold(
       { service: CHECKOUT, environment: 'staging' },
-      { known: [], observedAtMs: 1, reflects: 0 },
+      {
+        by: { type: 'user', ref: 'user:default/mock' },
+        sinceMs: 1,
+        reason: 'wait',
+      },
     );
-    await until(() => seen.some(event => event.kind === 'instances'));
+    await until(() => seen.some(event => event.kind === 'target'));
     decisions['delivery.service.read'] = { result: AuthorizeResult.ALLOW };
     await api.store.releases.create(releaseRow({ id: 'r3' }));
     await until(() => seen.some(event => event.subject === 'r3'));

@@ -15,6 +15,7 @@ import {
   loadServiceResource,
 } from './auth';
 import { EnvironmentInfo } from './services';
+import { DEFAULT_STREAMS_PER_USER, StreamLimit } from './streamLimit';
 
 /*
  * One viewer's events: the stream's subscription, less what the caller may
@@ -32,6 +33,7 @@ export interface ViewerEvents {
 }
 
 export interface EventsService {
+  /** Errors: `TooManyStreamsError`. */
   open(
     caller: Caller,
     options: { lastEventId?: string; services?: ServiceRef[] },
@@ -45,6 +47,8 @@ export interface EventsOptions {
   environments: EnvironmentInfo[];
   clock: () => number;
   recheckMs?: number;
+  /** How many each user or machine may have open in this backend; default 8. */
+  streamsPerUser?: number;
 }
 
 class VisibleEvents {
@@ -141,12 +145,28 @@ class VisibleEvents {
 }
 
 export function createEventsService(options: EventsOptions): EventsService {
+  const limit = new StreamLimit(
+    options.streamsPerUser ?? DEFAULT_STREAMS_PER_USER,
+  );
   return {
     async open(caller, request) {
-      const filter = new VisibleEvents(options, caller);
-      // Refuses before the stream opens when the permissions cannot be read.
-      await filter.refresh();
-      return filter.wrap(await options.stream.subscribe(request));
+      const leave = limit.enter(caller.actor);
+      try {
+        const filter = new VisibleEvents(options, caller);
+        // Refuses before the stream opens when the permissions cannot be read.
+        await filter.refresh();
+        const viewer = filter.wrap(await options.stream.subscribe(request));
+        return {
+          ...viewer,
+          close: () => {
+            leave();
+            viewer.close();
+          },
+        };
+      } catch (error) {
+        leave();
+        throw error;
+      }
     },
   };
 }

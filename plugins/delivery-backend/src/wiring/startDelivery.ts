@@ -13,6 +13,8 @@ import {
   RootConfigService,
   SchedulerService,
 } from '@backstage/backend-plugin-api';
+import { InputError } from '@backstage/errors';
+import { MetricsService } from '@backstage/backend-plugin-api/alpha';
 import { CatalogService } from '@backstage/plugin-catalog-node';
 import { judge } from '../analysis';
 import {
@@ -48,6 +50,7 @@ export interface DeliveryServices {
   httpRouter: HttpRouterService;
   lifecycle: LifecycleService;
   logger: LoggerService;
+  metrics: MetricsService;
   permissions: PermissionsService;
   permissionsRegistry: PermissionsRegistryService;
   scheduler: SchedulerService;
@@ -75,6 +78,7 @@ export async function startDelivery(
   const connections = await createConnections({
     environments,
     factories: ports.factories,
+    metricProviders: ports.metricProviders,
     logger,
     signal: shutdown.signal,
   });
@@ -102,6 +106,7 @@ export async function startDelivery(
     releaseRunner: releases.runner,
     notifier: ports.notifier(),
     logger,
+    metrics: services.metrics,
   });
 
   started.engine = engine;
@@ -148,6 +153,7 @@ export async function startDelivery(
         store,
         environments,
         clock,
+        streamsPerUser: readStreamsPerUser(config),
       }),
       definitionSchema: definitionJsonSchema(),
       logger,
@@ -182,6 +188,17 @@ export async function startDelivery(
     await engine.stop();
     await opened.close();
   });
+}
+
+/** Errors: `InputError`. */
+function readStreamsPerUser(config: RootConfigService): number | undefined {
+  const perUser = config.getOptionalNumber('delivery.streams.perUser');
+  if (perUser !== undefined && !(Number.isInteger(perUser) && perUser > 0)) {
+    throw new InputError(
+      `delivery.streams.perUser is ${perUser}; expected a whole number of 1 or more`,
+    );
+  }
+  return perUser;
 }
 
 function warnWhenUnconfigured(

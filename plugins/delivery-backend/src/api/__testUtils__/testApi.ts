@@ -58,6 +58,7 @@ export interface TestApiOptions {
   machines?: object[];
   keepAliveMs?: number;
   recheckMs?: number;
+  streamsPerUser?: number;
   /** Off where rows are written that no engine would write. */
   validateResponses?: boolean;
   /** When the token of every caller ends. */
@@ -194,6 +195,7 @@ export async function createTestApi(options: TestApiOptions): Promise<TestApi> {
         environments: ENVIRONMENTS,
         clock,
         recheckMs: options.recheckMs,
+        streamsPerUser: options.streamsPerUser,
       }),
       definitionSchema: { title: 'delivery.yaml' },
       logger,

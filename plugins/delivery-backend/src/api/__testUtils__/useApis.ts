@@ -1,5 +1,9 @@
 import { PermissionsService } from '@backstage/backend-plugin-api';
-import { TestDatabases, mockCredentials } from '@backstage/backend-test-utils';
+import {
+  TestDatabaseId,
+  TestDatabases,
+  mockCredentials,
+} from '@backstage/backend-test-utils';
 import {
   AuthorizeResult,
   PolicyDecision,
@@ -9,9 +13,12 @@ import { TestApi, TestApiOptions, createTestApi } from './testApi';
 export const SERVICE = '/v1/services/component/default/checkout';
 export const DENY: PolicyDecision = { result: AuthorizeResult.DENY };
 
+/** Where the API can be tried here: SQLite, and each PostgreSQL that is configured. */
+const databases = TestDatabases.create();
+export const DATABASES = databases.eachSupportedId().map(([id]) => id);
+
 /** APIs on databases of their own, stopped after each test. */
-export function useApis() {
-  const databases = TestDatabases.create({ ids: ['SQLITE_3'] });
+export function useApis(database: TestDatabaseId = 'SQLITE_3') {
   const opened: TestApi[] = [];
   afterEach(() => {
     for (const api of opened.splice(0)) {
@@ -20,7 +27,7 @@ export function useApis() {
   });
   return async (options: Omit<TestApiOptions, 'knex'> = {}) => {
     const api = await createTestApi({
-      knex: await databases.init('SQLITE_3'),
+      knex: await databases.init(database),
       ...options,
     });
     opened.push(api);
