@@ -70,6 +70,8 @@ function describeStep(step: StepModel): string {
       return step.durationMs === undefined
         ? 'pause until somebody promotes'
         : `pause of ${Math.round(step.durationMs / 1000)} s`;
+    case 'hook':
+      return `job ${step.job}`;
     case 'delegate':
       return `${step.leader} replaces in place`;
     default:

@@ -141,6 +141,9 @@ function standIn(
     get objects() {
       return ready().objects;
     },
+    get jobs() {
+      return ready().jobs;
+    },
     get delegated() {
       return actual ? actual.delegated : notYetDelegated;
     },

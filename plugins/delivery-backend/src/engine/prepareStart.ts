@@ -127,6 +127,9 @@ export async function prepareStart(options: {
         candidate: candidateRole({ plan, record: row.record, deployment }),
         strategy: strategy ?? RESTART_STRATEGY,
         ...(delegated && { delegated }),
+        ...(model?.hooks && deployment.kind !== 'restart'
+          ? { hooks: model.hooks }
+          : {}),
         progressDeadlineMs:
           model?.progressDeadlineMs ?? DEFAULT_PROGRESS_DEADLINE_MS,
       },

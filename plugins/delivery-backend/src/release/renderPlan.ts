@@ -4,11 +4,15 @@ import {
   assertNoLiteralSecret,
   assertResolvedImages,
   Connection,
+  isMapping,
   parseObject,
   Plan,
   PlanObject,
 } from '@slipway/backstage-plugin-delivery-node';
-import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
+import {
+  EnvironmentModel,
+  TargetRef,
+} from '@slipway/backstage-plugin-delivery-common';
 import { DeliveryStore, ReleaseRow } from '../store';
 import { decodeBundle } from './bundle';
 import { readCheckpoint } from './checkpoint';
@@ -39,6 +43,7 @@ export function planId(plan: Omit<Plan, 'id'>): string {
     ignored: plan.ignored,
     // What is only observed is no part of what a Plan brings.
     ...(restorable.length > 0 ? { restorable } : {}),
+    ...(plan.jobs ? { jobs: plan.jobs } : {}),
   };
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
@@ -79,6 +84,43 @@ function check(objects: PlanObject[], images: Record<string, string>): void {
       `The rendered manifests have ${bytes} bytes; at most ${MAX_PLAN_BYTES} are taken`,
     );
   }
+}
+
+/** The Jobs that the hooks name; each must be there, and runnable at all. */
+function jobsOf(
+  { ref, hooks = [] }: EnvironmentModel,
+  objects: PlanObject[],
+  connection: Connection,
+): string[] {
+  if (hooks.length === 0) {
+    return [];
+  }
+  if (!connection.jobs) {
+    throw new InputError(
+      `The environment "${ref}" (${
+        connection.type
+      }) runs no jobs, and environments[${ref}].hooks names ${hooks
+        .map(({ job }) => `"${job}"`)
+        .join(', ')}; take the hooks out for this environment`,
+    );
+  }
+  const found = objects.flatMap(object => {
+    const content = parseObject(object);
+    const metadata = content?.kind === 'Job' ? content.metadata : undefined;
+    return isMapping(metadata) ? [`${metadata.name}`] : [];
+  });
+  const jobs = [...new Set(hooks.map(({ job }) => job))];
+  const missing = jobs.filter(job => !found.includes(job));
+  if (missing.length > 0) {
+    throw new InputError(
+      `environments[${ref}].hooks names the job "${
+        missing[0]
+      }", which the manifests do not hold; they hold ${
+        found.map(name => `"${name}"`).join(', ') || 'no Job'
+      }`,
+    );
+  }
+  return jobs;
 }
 
 /**
@@ -139,10 +181,15 @@ export async function renderPlan(options: {
   });
   signal.throwIfAborted();
   check(objects, images);
+  const jobs = jobsOf(wanted, objects, connection);
+  for (const job of jobs) {
+    await connection.jobs?.inspect(objects, images, target, job);
+  }
   const { replicas, ignored, references } = await connection.workloads.inspect(
     objects,
     images,
     target,
+    { jobs },
   );
   const content = {
     target,
@@ -152,6 +199,7 @@ export async function renderPlan(options: {
     replicas,
     ignored,
     ...(references && references.length > 0 ? { references } : {}),
+    ...(jobs.length > 0 ? { jobs } : {}),
   };
   const plan: Plan = { id: planId(content), ...content };
   await store.plans.put(plan);

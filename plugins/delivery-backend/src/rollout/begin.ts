@@ -7,6 +7,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { activeRollout, desiredReplicas, Draft, note } from './draft';
 import { finish } from './finish';
+import { withHooks } from './hooks';
 import { lower } from './lower';
 import { RolloutRequest } from './types';
 
@@ -23,7 +24,7 @@ export function begin(draft: Draft, request: RolloutRequest): void {
   const { record, nowMs } = draft;
   const superseded = supersede(draft, request);
   const { stable } = record;
-  const { strategy, kind } = request;
+  const { strategy, kind, hooks = [] } = request;
   const { generation } = request.candidate;
   const same = stable?.generation === generation;
   const drained = record.draining.find(role => role.generation === generation);
@@ -36,7 +37,10 @@ export function begin(draft: Draft, request: RolloutRequest): void {
         steps: [{ type: 'promote', scaleDownDelayMs: 0 }] as StepModel[],
         background: undefined,
       }
-    : lower(candidate.inPlace ? request : { strategy }, stable);
+    : withHooks(
+        lower(candidate.inPlace ? request : { strategy }, stable),
+        hooks,
+      );
   const shortcut = shortcutOf(draft, request, drained !== undefined && proven);
   const rollout: RolloutState = {
     deploymentId: request.deploymentId,
@@ -58,7 +62,9 @@ export function begin(draft: Draft, request: RolloutRequest): void {
       ...stableAtMost(superseded),
       // The controller goes over to this one at once; another copy's traffic
       // would have to be seen elsewhere first.
-      ...(superseded?.goal?.delegated && isDelegated(program.steps)
+      ...(superseded?.goal?.delegated &&
+      isDelegated(program.steps) &&
+      program.steps[0].type !== 'hook'
         ? { delegated: 'running', replicas: candidate.replicas }
         : {}),
     },
@@ -72,6 +78,7 @@ export function begin(draft: Draft, request: RolloutRequest): void {
   } else if (program.background && stable) {
     rollout.backgroundFromIndex = program.background.fromIndex;
   }
+  leaveOutHooks(rollout, nowMs);
   record.rollout = rollout;
   note(draft, 'rollout-started', sayStart(draft, rollout, superseded, same));
   if (shortcut && stable && !same) {
@@ -95,6 +102,25 @@ function place(
 
 function isDelegated(steps: StepModel[]): boolean {
   return steps.some(({ type }) => type === 'delegate');
+}
+
+/** Only what is new is migrated to; the way back must do with what is there. */
+function leaveOutHooks(rollout: RolloutState, nowMs: number): void {
+  if (rollout.kind === 'deploy') {
+    return;
+  }
+  for (const state of rollout.steps) {
+    if (state.step.type === 'hook' && state.status === 'pending') {
+      skipStep(
+        state,
+        {
+          code: 'hook-left-out',
+          message: `A ${rollout.kind} runs no jobs: they belong to the deployment of a release`,
+        },
+        nowMs,
+      );
+    }
+  }
 }
 
 /** How far the superseded rollout has taken stable down. */
@@ -179,8 +205,9 @@ export function skipToEverything(
   steps: StepState[],
   reason: Reason,
   nowMs: number,
-  fromIndex: number = 0,
+  options: { fromIndex?: number; keepHooks?: boolean } = {},
 ): void {
+  const { fromIndex = 0, keepHooks = false } = options;
   const lastOf = (type: StepModel['type']) =>
     steps.reduce(
       (last, state) => (state.step.type === type ? state.index : last),
@@ -190,7 +217,10 @@ export function skipToEverything(
     lastOf('scale'),
     lastOf('weight'),
     ...steps
-      .filter(({ step }) => REPLACING.includes(step.type))
+      .filter(
+        ({ step }) =>
+          REPLACING.includes(step.type) || (keepHooks && step.type === 'hook'),
+      )
       .map(({ index }) => index),
   ]);
   for (const state of steps.slice(fromIndex)) {

@@ -155,6 +155,8 @@ export function describeStep(state: StepState): string {
         : `${place}: wait`;
     case 'analysis':
       return `${place}: analyse the candidate`;
+    case 'hook':
+      return `${place}: run the job "${step.job}"`;
     case 'roll':
       return `${place}: replace stable batch by batch`;
     case 'delegate':
@@ -192,6 +194,8 @@ function withRunner<R>(
       return use<'pause'>(STEP_RUNNERS.pause, { ...context, step });
     case 'analysis':
       return use<'analysis'>(STEP_RUNNERS.analysis, { ...context, step });
+    case 'hook':
+      return use<'hook'>(STEP_RUNNERS.hook, { ...context, step });
     case 'roll':
       return use<'roll'>(STEP_RUNNERS.roll, { ...context, step });
     case 'delegate':

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import {
   DeploymentVerb,
+  HookModel,
+  JobState,
   StrategyModel,
   VerdictKind,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -9,6 +11,7 @@ import {
   blueGreen,
   canary,
   checkPromises,
+  Decision,
   ROLLING,
   Simulation,
 } from './testing';
@@ -25,7 +28,9 @@ type Happening =
       replicas: number;
       /** A rolling strategy is led by the environment's controller. */
       led?: boolean;
+      hooked?: boolean;
     }
+  | { type: 'jobs-say'; how: number }
   | { type: 'verb'; verb: DeploymentVerb }
   | { type: 'crash'; name: number; count: number }
   | { type: 'hide'; what: 'workloads' | 'traffic' | 'both' }
@@ -70,6 +75,18 @@ const VERBS: DeploymentVerb[] = [
   'retry',
   'cancel',
 ];
+const HOOKS: HookModel[] = [
+  { job: 'migrate', at: 'before', deadlineMs: 30_000 },
+  { job: 'smoke', at: 'after', deadlineMs: 30_000 },
+];
+/** How jobs end, how long they take, and why nobody sees them. */
+const JOBS: Array<{ ends: JobState; takesMs: number; unknown?: string }> = [
+  { ends: { phase: 'succeeded' }, takesMs: 1_000 },
+  { ends: { phase: 'failed', message: 'exit code 1' }, takesMs: 1_000 },
+  { ends: { phase: 'lost' }, takesMs: 1_000 },
+  { ends: { phase: 'succeeded' }, takesMs: Infinity },
+  { ends: { phase: 'succeeded' }, takesMs: 0, unknown: 'away' },
+];
 const BEHAVIOURS = [
   {},
   {},
@@ -104,6 +121,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
       kind: fc.constantFrom(0 as const, 1 as const),
       replicas: fc.integer({ min: 1, max: 5 }),
       led: fc.boolean(),
+      hooked: fc.boolean(),
     }),
   },
   {
@@ -155,6 +173,13 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
+      type: fc.constant('jobs-say' as const),
+      how: fc.nat({ max: JOBS.length - 1 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
       type: fc.constant('behave' as const),
       name,
       how: fc.nat({ max: BEHAVIOURS.length - 1 }),
@@ -179,6 +204,31 @@ const lags = fc.record({
   readyAfterMs: fc.constantFrom(0, 2_000, 10_000),
   restartAfterMs: fc.constantFrom(500, 10_000),
 });
+
+/** Nothing of a release starts before its jobs have run or were skipped by name. */
+function checkHooks({ before, output }: Decision): void {
+  const { rollout, desired } = output.record;
+  const open = rollout?.steps.find(
+    ({ step, status }) =>
+      step.type === 'hook' &&
+      step.at === 'before' &&
+      status !== 'done' &&
+      status !== 'skipped',
+  );
+  const replicasIn = (state: typeof desired) =>
+    state.generations.find(
+      ({ generation }) => generation === rollout?.candidate.generation,
+    )?.replicas ?? 0;
+  if (
+    open &&
+    rollout?.phase === 'stepping' &&
+    replicasIn(desired) > replicasIn(before.desired)
+  ) {
+    throw new Error(
+      `The candidate grew before its job has run: ${JSON.stringify(rollout)}`,
+    );
+  }
+}
 
 class Life {
   readonly sim: Simulation;
@@ -207,6 +257,11 @@ class Life {
         }
         this.ended.set(deploymentId, outcome);
       }
+      const { jobStarts } = this.sim;
+      if (new Set(jobStarts).size !== jobStarts.length) {
+        throw new Error(`A job was started twice: ${jobStarts.join()}`);
+      }
+      checkHooks(decision);
       // One active deployment at most: every other one has ended.
       const { rollout } = decision.output.record;
       for (let i = 1; i <= this.deployments; i += 1) {
@@ -236,6 +291,7 @@ class Life {
           ...(what.led && STRATEGIES[what.strategy].type === 'rolling'
             ? { delegated: { leader: 'The controller', program: {} } }
             : {}),
+          ...(what.hooked ? { hooks: HOOKS } : {}),
           role: {
             deploymentId: `deployment-${this.deployments}`,
             // The same Plan asks for the same number.
@@ -267,6 +323,11 @@ class Life {
       case 'behave':
         sim.world.behave(`v${what.name}`, BEHAVIOURS[what.how]);
         break;
+      case 'jobs-say':
+        sim.jobEnds = JOBS[what.how].ends;
+        sim.jobTakesMs = JOBS[what.how].takesMs;
+        sim.jobsUnknown = JOBS[what.how].unknown;
+        break;
       case 'by-hand':
         sim.world.rollByHand(`v${what.name}`, sim.nowMs);
         break;
@@ -288,6 +349,7 @@ class Life {
     this.sim.world.see();
     this.sim.shellIsAway = false;
     this.said = 'pass';
+    this.happen({ type: 'jobs-say', how: 0 });
   }
 }
 

@@ -2,6 +2,7 @@ import {
   DelegatedState,
   GenerationState,
   HealthCause,
+  JobState,
   Reason,
 } from '@slipway/backstage-plugin-delivery-common';
 
@@ -229,6 +230,74 @@ export function goingBackIsLate(windowMs: number): Reason {
     )}; it is tried on`,
     action: 'Check the router and the connection of the environment',
   };
+}
+
+/** The exit of a Job is a verdict on the release. */
+export function hookFailed(job: string, state: JobState): Reason {
+  return withLines(
+    {
+      code: 'hook-failed',
+      message: `The job "${job}" failed${
+        state.message ? `: ${state.message}` : ''
+      }`,
+      action: 'Read the last lines of the job; a retry runs it again',
+    },
+    state,
+  );
+}
+
+/** A Job that runs on and on. */
+export function hookOverdue(
+  job: string,
+  deadlineMs: number,
+  state: JobState,
+): Reason {
+  return withLines(
+    {
+      code: 'hook-deadline-exceeded',
+      message: `The job "${job}" has not ended within ${formatDuration(
+        deadlineMs,
+      )}`,
+      action: 'Give it a longer deadline, or find out what it waits for',
+    },
+    state,
+  );
+}
+
+/** It ran, and nobody saw how it ended. */
+export function hookLost(job: string, state: JobState): Reason {
+  return withLines(
+    {
+      code: 'hook-lost',
+      message: `Whether the job "${job}" has succeeded is not known${
+        state.message ? `: ${state.message}` : ''
+      }`,
+      action:
+        'Look at what it has done: skip the step if it is complete, retry to run it again, or abort',
+    },
+    state,
+  );
+}
+
+/** We could not start it, or not see whether it runs. */
+export function hookNotStarted(
+  job: string,
+  deadlineMs: number,
+  why: string | undefined,
+): Reason {
+  return {
+    code: 'hook-not-started',
+    message: `The job "${job}" is not known to run after ${formatDuration(
+      deadlineMs,
+    )}${why ? `: ${why}` : ''}`,
+    action: 'Check the connection of the environment, then retry, or abort',
+  };
+}
+
+function withLines(reason: Reason, { lastLines = [] }: JobState): Reason {
+  return lastLines.length > 0
+    ? { ...reason, evidence: lastLines.join('\n') }
+    : reason;
 }
 
 /** A person said no. */

@@ -7,6 +7,9 @@ import {
   RolloutState,
   StrategyModel,
   GenerationRole,
+  HookModel,
+  JobState,
+  Observed,
   TargetRecord,
   World,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -20,6 +23,8 @@ export interface RolloutRequest {
   strategy: StrategyModel;
   /** The strategy is one that another controller leads. */
   delegated?: { leader: string; program: Record<string, unknown> };
+  /** Jobs of the candidate's Plan; run by a `deploy` only. */
+  hooks?: HookModel[];
   progressDeadlineMs: number;
 }
 
@@ -33,6 +38,8 @@ export interface DecideInput {
   commands: Command[];
   /** By analysis id; made by the analysis room's judge. */
   verdicts: Record<string, AnalysisVerdict>;
+  /** By the key of a hook step; what is not there was not looked at yet. */
+  jobs?: Record<string, Observed<JobState>>;
   nowMs: number;
 }
 

@@ -24,6 +24,7 @@ interface PlanData {
   replicas: number;
   ignored: string[];
   references?: PlanReference[];
+  jobs?: string[];
 }
 
 /** Plans never change: what is there under an id is what was put first. */
@@ -45,6 +46,7 @@ export function createPlansStore(
           replicas: plan.replicas,
           ignored: plan.ignored,
           references: plan.references,
+          jobs: plan.jobs,
         };
         await tx('plans')
           .insert({
@@ -99,6 +101,7 @@ export function createPlansStore(
         replicas: data.replicas,
         ignored: data.ignored,
         ...(data.references ? { references: data.references } : {}),
+        ...(data.jobs ? { jobs: data.jobs } : {}),
       };
     },
   };

@@ -57,6 +57,21 @@ export interface EnvironmentModel {
   /** How long a step may make no progress before it fails. */
   progressDeadlineMs: number;
   strategy: StrategyModel;
+  /** Jobs of the manifests that run once for each deployment, in this order. */
+  hooks?: HookModel[];
+}
+
+/** @public */
+export interface HookModel {
+  /** The name of a Job among the manifests. */
+  job: string;
+  /**
+   * `before` anything of the new release starts; `after` it carries all the
+   * traffic, and before it is promoted.
+   */
+  at: 'before' | 'after';
+  /** How long it may take; past it the release has failed. */
+  deadlineMs: number;
 }
 
 /** @public */

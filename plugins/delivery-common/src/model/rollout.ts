@@ -91,6 +91,8 @@ export type StepModel =
   | { type: 'roll'; maxSurge: Amount; maxUnavailable: Amount }
   /** Another controller replaces stable by the candidate, in place; we watch and judge. */
   | { type: 'delegate'; leader: string; program: Record<string, unknown> }
+  /** Run a Job of the candidate's Plan, once, and wait until it has ended well. */
+  | { type: 'hook'; job: string; at: 'before' | 'after'; deadlineMs: number }
   /** The candidate becomes stable; what served before drains. */
   | { type: 'promote'; scaleDownDelayMs: number };
 
@@ -104,11 +106,13 @@ export interface StepState {
   status: StepStatus;
   startedAtMs?: number;
   finishedAtMs?: number;
-  /** When the step's own waiting ends (pause, analysis). */
+  /** When the step's own waiting ends (pause, analysis, hook). */
   endsAtMs?: number;
   /** Set on analysis steps: key of the measurements. */
   analysisId?: string;
   verdict?: VerdictKind;
+  /** Set on hook steps: names the one run of the Job, `deployment/attempt/hook`. */
+  jobKey?: string;
   /** Why it was skipped or failed. */
   reason?: Reason;
 }

@@ -83,6 +83,27 @@ export interface DelegatedState {
   cause?: HealthCause;
 }
 
+/**
+ * The one run of a Job of a Plan.
+ *
+ * @public
+ */
+export interface JobState {
+  phase:
+    | 'absent'
+    | 'running'
+    | 'succeeded'
+    | 'failed'
+    /** It was started, and whether it succeeded cannot be known any more. */
+    | 'lost';
+  startedAtMs?: number;
+  finishedAtMs?: number;
+  /** How it ended or what it waits for: "exit code 1". */
+  message?: string;
+  /** The last lines that it wrote; bounded. */
+  lastLines?: string[];
+}
+
 /** @public */
 export interface World {
   workloads: Observed<WorkloadsState>;

@@ -37,6 +37,37 @@ const workloads = list(
   { max: 50 },
 );
 
+const hooks = list(
+  map({
+    job: name('the name of a Job').meta({
+      description: 'A Job among the manifests; it runs once.',
+    }),
+    at: choice(['before', 'after']).meta({
+      description:
+        'before: before anything of the new release starts. after: when it carries all the traffic, before it is promoted.',
+    }),
+    deadline: duration('deadline', '10m', { min: '1s', max: '1d' })
+      .optional()
+      .meta({
+        description:
+          'How long it may take; past it the release has failed. Default: 10m.',
+      }),
+  }),
+  'hooks',
+  { max: 10 },
+).superRefine((value, context) => {
+  value.forEach(({ job, at }, index) => {
+    if (value.findIndex(it => it.job === job && it.at === at) < index) {
+      context.addIssue({
+        code: 'custom',
+        path: [index, 'job'],
+        message: 'each job once at each place',
+        params: { found: `"${job}" ${at} a second time` },
+      });
+    }
+  });
+});
+
 const common = {
   deploy: choice(['automatic', 'manual']).optional().meta({
     description:
@@ -46,6 +77,10 @@ const common = {
     description: 'Where the manifests lie. Default: the folder `deploy`.',
   }),
   workloads: workloads.optional(),
+  hooks: hooks.optional().meta({
+    description:
+      'Jobs of the manifests that run once for each deployment, such as a migration.',
+  }),
   progressDeadline: duration('progressDeadline', '10m', {
     min: '1s',
     max: '1d',

@@ -2,6 +2,7 @@ import {
   DelegatedState,
   GenerationRole,
   InstanceState,
+  JobState,
   LogChunk,
   MeasurementOutcome,
   Observed,
@@ -83,6 +84,11 @@ export interface Plan {
   ignored: string[];
   /** Absent: the environment's connection does not tell. */
   references?: PlanReference[];
+  /**
+   * Names of Jobs among the objects that run as hooks: `Jobs` starts them when
+   * their time has come, nobody else applies them.
+   */
+  jobs?: string[];
 }
 
 /** @public */
@@ -116,6 +122,7 @@ export interface Workloads {
     objects: PlanObject[],
     images: Record<string, string>,
     target: TargetRef,
+    options?: { jobs?: string[] },
   ): Promise<{
     replicas: number;
     ignored: string[];
@@ -146,6 +153,53 @@ export interface Workloads {
     target: TargetRef,
     fence: Fence,
     generation: string,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+/**
+ * Runs Jobs of a Plan, each once: what `hooks` of a delivery definition name.
+ *
+ * A run is named by its key. Starting a key again is no second run, whatever
+ * became of the first one, also after the adapter's own process was killed.
+ *
+ * @public
+ */
+export interface Jobs {
+  readonly fencing: Fencing;
+  /**
+   * Errors: `InputError` when the objects hold no such Job, or it cannot run
+   * here ("entrypoint is not node").
+   */
+  inspect(
+    objects: PlanObject[],
+    images: Record<string, string>,
+    target: TargetRef,
+    job: string,
+  ): Promise<void>;
+  /** Errors: `StaleEpochError`; whatever keeps it from being started. */
+  start(
+    target: TargetRef,
+    fence: Fence,
+    plan: Plan,
+    job: string,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** `absent` for a key that was never started. */
+  observe(
+    target: TargetRef,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<Observed<JobState>>;
+  /**
+   * Ends what still runs under the key, gracefully; nothing for what has ended
+   * or was never started. It is `failed` afterwards.
+   */
+  stop(
+    target: TargetRef,
+    fence: Fence,
+    key: string,
     signal: AbortSignal,
   ): Promise<void>;
 }
@@ -262,6 +316,23 @@ export interface MetricQuery {
   metric: string;
   fromMs: number;
   toMs: number;
+  /** What the world calls the generation; see `Connection.metricLabels`. */
+  labels?: MetricLabels;
+}
+
+/**
+ * What a generation is called where metrics of it are collected.
+ *
+ * @public
+ */
+export interface MetricLabels {
+  namespace?: string;
+  /** What a router sends the generation's requests to. */
+  service?: string;
+  /** The Service of the whole target. */
+  mainService?: string;
+  /** What runs the generation's instances: their names begin with it. */
+  workload?: string;
 }
 
 /** @public */
@@ -271,6 +342,8 @@ export interface MetricProvider {
     name: string;
     unit: 'ratio' | 'milliseconds' | 'count';
     description: string;
+    /** Fewer samples say nothing reliable about such a value. Default 1. */
+    minSamples?: number;
   }>;
   /** Never throws for missing or failing data: that is an outcome. */
   query(
@@ -313,12 +386,20 @@ export interface Connection {
   renderers: Renderer[];
   workloads: Workloads;
   traffic: TrafficRouter;
+  /** Absent: definitions with `hooks` are refused here. */
+  jobs?: Jobs;
   objects?: PlanObjects;
   /** Strategies that another controller leads here. */
   delegated?: DelegatedRollout;
   live: LiveSource;
   operations?: Operations;
   metrics: MetricProvider[];
+  /** For metric providers that do not come from the connection. */
+  metricLabels?(
+    target: TargetRef,
+    generation: string,
+    signal: AbortSignal,
+  ): Promise<MetricLabels>;
   logs?: LogProvider;
   /** May the roles be told apart in the world already, so that names stay stable? */
   describeRole?(role: GenerationRole): string;

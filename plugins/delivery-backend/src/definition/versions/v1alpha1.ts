@@ -7,6 +7,7 @@ import {
   deliveryV1alpha1,
   EnvironmentModel,
   KNOWN_METRICS,
+  KnownMetric,
   ManifestsModel,
   MetricModel,
   parseDuration,
@@ -16,6 +17,7 @@ import {
   V1ALPHA1,
 } from '@slipway/backstage-plugin-delivery-common';
 import { checkEnvironments } from '../environmentRules';
+import { checkMetrics } from '../metricRules';
 import { DefinitionVersion } from './types';
 
 type EnvironmentFile = DeliveryFileV1alpha1['environments'][number];
@@ -37,6 +39,7 @@ const DEFAULTS = {
   deploy: 'manual',
   manifests: { renderer: 'plain', path: 'deploy' },
   progressDeadlineMs: 10 * MINUTE_MS,
+  hookDeadlineMs: 10 * MINUTE_MS,
   healthyForMs: 30 * SECOND_MS,
   maxSurge: { percent: 25 },
   maxUnavailable: { count: 0 },
@@ -64,9 +67,12 @@ function amount(value: string | number): Amount {
     : { percent: percent(value) };
 }
 
-function metric(file: MetricFile): MetricModel {
+function metric(
+  file: MetricFile,
+  metricsKnown: readonly KnownMetric[],
+): MetricModel {
   const known = sure(
-    KNOWN_METRICS.find(candidate => candidate.name === file.name),
+    metricsKnown.find(candidate => candidate.name === file.name),
     file.name,
   );
   const bound = (value: string | number) =>
@@ -89,6 +95,7 @@ function analysis(
   file: AnalysisFields,
   durationMs: number,
   metrics: MetricFile[] | undefined,
+  known: readonly KnownMetric[],
 ): AnalysisModel {
   const sixthMs = Math.round(durationMs / 6 / SECOND_MS) * SECOND_MS;
   const defaultIntervalMs =
@@ -101,13 +108,16 @@ function analysis(
     extendMs: file.extend
       ? milliseconds(file.extend)
       : Math.max(MINUTE_MS, durationMs),
-    metrics: (file.metrics ?? metrics ?? []).map(metric),
+    metrics: (file.metrics ?? metrics ?? []).map(entry =>
+      metric(entry, known),
+    ),
   };
 }
 
 function canaryStep(
   step: CanaryFile['steps'][number],
   metrics: MetricFile[] | undefined,
+  known: readonly KnownMetric[],
 ): CanaryStepModel {
   if (step.weight !== undefined) {
     return { type: 'weight', percent: percent(step.weight) };
@@ -119,6 +129,7 @@ function canaryStep(
         step.analysis,
         milliseconds(step.analysis.duration),
         metrics,
+        known,
       ),
     };
   }
@@ -130,14 +141,17 @@ function canaryStep(
   };
 }
 
-function canary(file: CanaryFile): StrategyModel {
+function canary(
+  file: CanaryFile,
+  known: readonly KnownMetric[],
+): StrategyModel {
   const { background } = file;
   return {
     type: 'canary',
-    steps: file.steps.map(step => canaryStep(step, file.metrics)),
+    steps: file.steps.map(step => canaryStep(step, file.metrics, known)),
     ...(background && {
       background: {
-        ...analysis(background, 0, file.metrics),
+        ...analysis(background, 0, file.metrics, known),
         startingStep: (background.startingStep ?? 1) - 1,
       },
     }),
@@ -148,9 +162,13 @@ function canary(file: CanaryFile): StrategyModel {
   };
 }
 
-function blueGreen(file: BlueGreenFile): StrategyModel {
+function blueGreen(
+  file: BlueGreenFile,
+  known: readonly KnownMetric[],
+): StrategyModel {
   const judged = (side: BlueGreenFile['preAnalysis']) =>
-    side && analysis(side, milliseconds(side.duration), file.metrics);
+    side &&
+    analysis(side, milliseconds(side.duration), file.metrics, known);
   const preAnalysis = judged(file.preAnalysis);
   const postAnalysis = judged(file.postAnalysis);
   return {
@@ -170,12 +188,15 @@ function blueGreen(file: BlueGreenFile): StrategyModel {
   };
 }
 
-function strategy(file: StrategyFile | undefined): StrategyModel {
+function strategy(
+  file: StrategyFile | undefined,
+  known: readonly KnownMetric[],
+): StrategyModel {
   if (file?.canary) {
-    return canary(file.canary);
+    return canary(file.canary, known);
   }
   if (file?.blueGreen) {
-    return blueGreen(file.blueGreen);
+    return blueGreen(file.blueGreen, known);
   }
   const rolling = file?.rolling;
   return {
@@ -209,8 +230,10 @@ function trimPath(path: string): string {
 function environment(
   file: EnvironmentFile,
   defaults: DeliveryFileV1alpha1['defaults'],
+  known: readonly KnownMetric[],
 ): EnvironmentModel {
   const progressDeadline = file.progressDeadline ?? defaults?.progressDeadline;
+  const hooks = file.hooks ?? defaults?.hooks ?? [];
   return {
     ref: file.ref,
     deploy: file.deploy ?? defaults?.deploy ?? DEFAULTS.deploy,
@@ -225,13 +248,21 @@ function environment(
     progressDeadlineMs: progressDeadline
       ? milliseconds(progressDeadline)
       : DEFAULTS.progressDeadlineMs,
-    strategy: strategy(file.strategy ?? defaults?.strategy),
+    strategy: strategy(file.strategy ?? defaults?.strategy, known),
+    ...(hooks.length > 0 && {
+      hooks: hooks.map(({ job, at, deadline }) => ({
+        job,
+        at,
+        deadlineMs: deadline ? milliseconds(deadline) : DEFAULTS.hookDeadlineMs,
+      })),
+    }),
   };
 }
 
 function toModel(
   file: DeliveryFileV1alpha1,
   context: { name: string; environments: string[] },
+  known: readonly KnownMetric[],
 ): DefinitionModel {
   return {
     apiVersion: V1ALPHA1,
@@ -249,7 +280,7 @@ function toModel(
     })),
     policy: { block: file.policy?.block ?? [] },
     environments: file.environments
-      .map(entry => environment(entry, file.defaults))
+      .map(entry => environment(entry, file.defaults, known))
       .sort(
         (a, b) =>
           context.environments.indexOf(a.ref) -
@@ -263,11 +294,15 @@ export const v1alpha1: DefinitionVersion = {
   apiVersion: V1ALPHA1,
   schema: deliveryV1alpha1,
   convert(value, context) {
-    const complaints = checkEnvironments(value, context.environments);
+    const known = [...KNOWN_METRICS, ...(context.metrics ?? [])];
+    const complaints = [
+      ...checkEnvironments(value, context.environments),
+      ...checkMetrics(value, known),
+    ];
     const parsed = deliveryV1alpha1.safeParse(value);
     // The caller reports what the schema says; here it only stops us.
     return complaints.length > 0 || !parsed.success
       ? { complaints }
-      : { model: toModel(parsed.data, context) };
+      : { model: toModel(parsed.data, context, known) };
   },
 };

@@ -1,5 +1,6 @@
 import {
   InstanceState,
+  JobState,
   LogLine,
   Measurement,
   TargetRef,
@@ -43,6 +44,18 @@ export interface PlanBehaviour {
   successRate?: number;
 }
 
+/** How the runs of a job behave. */
+export interface JobBehaviour {
+  takesMs?: number;
+  fails?: boolean;
+}
+
+interface FakeJob extends JobBehaviour {
+  planId: string;
+  startedAtMs: number;
+  stopped?: boolean;
+}
+
 /**
  * An orchestrator with a router, kept apart from the connections to it: a new
  * connection is what a restarted process has. It compares epochs, writes down
@@ -60,6 +73,10 @@ export class FakeWorld {
   /** What instances wrote; an answer to a failing read. */
   lines: LogLine[] = [];
   logsFail = false;
+  /** Runs by key. */
+  readonly jobs = new Map<string, FakeJob>();
+  /** By the name of the job. */
+  readonly jobBehaviours = new Map<string, JobBehaviour>();
   /** What flows, when the router of this world tells. */
   measured?: TrafficState['measured'];
   private readonly targets = new Map<string, FakeTarget>();
@@ -79,6 +96,12 @@ export class FakeWorld {
     twin.effects.push(...this.effects);
     twin.violations.push(...this.violations);
     twin.serial = this.serial;
+    for (const [key, job] of this.jobs) {
+      twin.jobs.set(key, { ...job });
+    }
+    for (const [name, behaviour] of this.jobBehaviours) {
+      twin.jobBehaviours.set(name, behaviour);
+    }
     for (const [key, behaviour] of this.behaviours) {
       twin.behaviours.set(key, behaviour);
     }
@@ -256,6 +279,34 @@ export class FakeWorld {
           };
         },
       },
+      jobs: {
+        fencing: 'compare-and-set',
+        inspect: async () => {},
+        start: async (target, fence, plan, job, key) => {
+          this.fenced(target, fence);
+          if (!this.jobs.has(key)) {
+            this.effects.push(`job ${key}`);
+            this.jobs.set(key, {
+              planId: plan.id,
+              startedAtMs: this.now(),
+              ...this.jobBehaviours.get(job),
+            });
+          }
+        },
+        observe: async (_target, key) => ({
+          known: this.jobState(key),
+          observedAtMs: this.now(),
+          reflects: 0,
+        }),
+        stop: async (target, fence, key) => {
+          this.fenced(target, fence);
+          const job = this.jobs.get(key);
+          if (job && !job.stopped) {
+            this.effects.push(`stop ${key}`);
+            job.stopped = true;
+          }
+        },
+      },
       metrics: [this.metrics()],
       logs: {
         read: async ({ generation }) => {
@@ -269,6 +320,25 @@ export class FakeWorld {
         },
       },
     };
+  }
+
+  private jobState(key: string): JobState {
+    const job = this.jobs.get(key);
+    if (!job) {
+      return { phase: 'absent' };
+    }
+    const { startedAtMs, takesMs = 300, fails, stopped } = job;
+    if (!stopped && this.now() < startedAtMs + takesMs) {
+      return { phase: 'running', startedAtMs, lastLines: ['working'] };
+    }
+    return fails || stopped
+      ? {
+          phase: 'failed',
+          startedAtMs,
+          message: stopped ? 'stopped' : 'exit code 1',
+          lastLines: ['working', 'no such column'],
+        }
+      : { phase: 'succeeded', startedAtMs };
   }
 
   private metrics(): MetricProvider {

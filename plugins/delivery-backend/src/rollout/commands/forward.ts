@@ -15,6 +15,8 @@ const TECHNICAL = [
   'world-not-converged',
   'traffic-not-verified',
   'roll-stuck',
+  'hook-lost',
+  'hook-not-started',
 ];
 
 /** Ends a pause step, or accepts an analysis that could not decide. */
@@ -81,7 +83,11 @@ export function promoteFull(
   stopAnalyses(rollout);
   delete rollout.backgroundFromIndex;
   delete rollout.paused;
-  skipToEverything(rollout.steps, reason, draft.nowMs, rollout.stepIndex);
+  skipToEverything(rollout.steps, reason, draft.nowMs, {
+    fromIndex: rollout.stepIndex,
+    // A migration that was left out would break what comes after it.
+    keepHooks: true,
+  });
   armProgress(draft, rollout);
   return accept(
     'Pauses and analyses are skipped; traffic follows as soon as the instances are ready',

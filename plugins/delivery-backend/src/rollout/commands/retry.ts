@@ -5,6 +5,7 @@ import {
 import { runningBackground, startAnalysis } from '../analysisRuns';
 import { armProgress } from '../deadlines';
 import { currentStep, Draft } from '../draft';
+import { retryHook } from '../steps';
 import { accept, Answer, GOING_BACK, refuse } from './answer';
 
 /** Tries what went wrong once more: measures again, or gives the step its time anew. */
@@ -35,6 +36,10 @@ export function retry(draft: Draft, rollout: RolloutState): Answer {
   armProgress(draft, rollout);
   if (rollout.goal?.delegated === 'running') {
     rollout.goal.delegatedAgain = (rollout.goal.delegatedAgain ?? 0) + 1;
+  }
+  const step = currentStep(rollout);
+  if (step) {
+    retryHook(draft, rollout, step);
   }
   measureAgain(draft, rollout);
   return accept('Tried again');

@@ -1,6 +1,7 @@
 import { StepModel } from '@slipway/backstage-plugin-delivery-common';
 import { analysis } from './analysis';
 import { delegate } from './delegate';
+import { hook } from './hook';
 import { pause } from './pause';
 import { promote } from './promote';
 import { roll } from './roll';
@@ -8,9 +9,10 @@ import { scale } from './scale';
 import { StepRunner } from './step';
 import { weight } from './weight';
 
+export { retryHook } from './hook';
 export type { StepContext, StepRunner } from './step';
 
-/** One interpreter, seven primitives. */
+/** One interpreter, eight primitives. */
 export const STEP_RUNNERS: {
   [T in StepModel['type']]: StepRunner<T>;
-} = { scale, weight, pause, analysis, roll, delegate, promote };
+} = { scale, weight, pause, analysis, roll, delegate, hook, promote };

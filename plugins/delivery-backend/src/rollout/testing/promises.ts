@@ -38,6 +38,8 @@ const ROLLBACK_CODES = [
   'progress-deadline-exceeded',
   'crash-loop',
   'digest-mismatch',
+  'hook-failed',
+  'hook-deadline-exceeded',
   'controller-gave-up',
   'controller-rolled-back',
 ];
@@ -285,6 +287,7 @@ function checkEnds({ before, output, nowMs }: Decision): void {
       rollout.progressDeadlineMs !== undefined ||
       rollout.abort !== undefined ||
       rollout.error !== undefined ||
+      rollout.steps[rollout.stepIndex]?.endsAtMs !== undefined ||
       rollout.analyses.some(a => a.status === 'running'),
     'Every state that is not the end has an absolute deadline',
     rollout,

@@ -4,6 +4,8 @@ import {
   Desired,
   DeploymentVerb,
   GenerationRole,
+  JobState,
+  Observed,
   RolloutState,
   StrategyModel,
   TargetRecord,
@@ -47,6 +49,14 @@ export class Simulation {
     output: DecideOutput;
     nowMs: number;
   }) => void;
+  /** How long every job takes, and how it ends. */
+  jobTakesMs = 1_000;
+  jobEnds: JobState = { phase: 'succeeded' };
+  /** While set, no job can be seen or started. */
+  jobsUnknown?: string;
+  /** The keys that were started, in order. */
+  readonly jobStarts: string[] = [];
+  private readonly jobs = new Map<string, { atMs: number }>();
   /** While set, decisions are made but the world is not written. */
   shellIsAway = false;
 
@@ -111,6 +121,7 @@ export class Simulation {
       world,
       commands: this.commands,
       verdicts: this.verdicts(),
+      jobs: this.jobsSeen(),
       nowMs: this.nowMs,
     });
     this.pendingStart = undefined;
@@ -125,6 +136,7 @@ export class Simulation {
     this.wakeAtMs = output.wakeAtMs;
     this.onDecision?.({ before, world, output, nowMs: this.nowMs });
     if (!this.shellIsAway) {
+      this.startJobs();
       this.world.apply(output.record.desired, this.nowMs);
     }
     return output;
@@ -184,6 +196,47 @@ export class Simulation {
 
   answer(commandId: string): DecideOutput['answers'][number] | undefined {
     return this.answers.find(a => a.commandId === commandId);
+  }
+
+  private jobsSeen(): Record<string, Observed<JobState>> {
+    return Object.fromEntries(
+      (this.record.rollout?.steps ?? []).flatMap(({ jobKey }) => {
+        if (jobKey === undefined) {
+          return [];
+        }
+        const job = this.jobs.get(jobKey);
+        const ended = job && this.nowMs >= job.atMs + this.jobTakesMs;
+        const begun: JobState = job
+          ? { phase: 'running' }
+          : { phase: 'absent' };
+        const state = ended ? this.jobEnds : begun;
+        return [
+          [
+            jobKey,
+            this.jobsUnknown === undefined
+              ? { known: state, observedAtMs: this.nowMs, reflects: 0 }
+              : { unknown: this.jobsUnknown, sinceMs: this.nowMs },
+          ],
+        ];
+      }),
+    );
+  }
+
+  /** What the shell does after a decision: the key names the one run. */
+  private startJobs(): void {
+    const { rollout } = this.record;
+    const step = rollout?.steps[rollout.stepIndex];
+    const key = step?.jobKey;
+    if (
+      rollout?.phase === 'stepping' &&
+      step?.status === 'active' &&
+      key !== undefined &&
+      this.jobsUnknown === undefined &&
+      !this.jobs.has(key)
+    ) {
+      this.jobs.set(key, { atMs: this.nowMs });
+      this.jobStarts.push(key);
+    }
   }
 
   private verdicts(): Record<string, AnalysisVerdict> {

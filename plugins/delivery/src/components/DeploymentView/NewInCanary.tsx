@@ -59,7 +59,7 @@ export function NewInCanary(props: { detail: DeploymentDetail }) {
             </pre>
             <Typography variant="caption">
               {t('deployment.newInCanary.times', {
-                count: String(line.count),
+                lines: String(line.count),
                 when: formatClock(line.lastAtMs),
               })}
             </Typography>

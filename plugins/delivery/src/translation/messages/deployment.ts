@@ -37,7 +37,7 @@ export const deployment = {
     alone:
       'Error-like log lines of the new version; there was nothing of stable to compare with.',
     none: 'The new version wrote no error-like log line that stable did not write ({{candidate}} and {{stable}} lines compared).',
-    times: '{{count}} times, last {{when}}',
+    times: '{{lines}} times, last {{when}}',
     more: 'and {{more}} more kinds of lines',
     problem: 'The logs could not be compared: {{message}}',
   },
