@@ -1,4 +1,3 @@
-export * from './tickTypes';
 export * from './types';
 export { createStore, createTestStore } from './createStore';
 export type { CreateStoreOptions, TestStoreOptions } from './createStore';

@@ -12,7 +12,7 @@ import {
   deploymentRow,
   serviceRow,
 } from './__fixtures__/rows';
-import { LoadedTarget, TickSave } from './tickTypes';
+import { LoadedTarget, TickSave } from './types';
 import { DeliveryStore, Lease, LeaseLostError } from './types';
 
 jest.setTimeout(120_000);

@@ -17,13 +17,14 @@ import { createGatherer, Settled } from './gather';
 import { createHistory, insertMeasurements } from './history';
 import { jsonParameter, jsonRows } from './jsonRows';
 import { createOutboxStore } from './outbox';
+import { toNumber } from './rows';
 import {
   COLUMNS as TARGET_COLUMNS,
   DbTarget,
   fromDb as targetFromDb,
   toDb as targetToDb,
 } from './targets';
-import { LoadedTarget, TickSave, TickStore } from './tickTypes';
+import { LoadedTarget, TickSave, TickStore } from './types';
 import {
   FeedEntry,
   Lease,
@@ -54,10 +55,11 @@ const DEPLOYMENT_ROWS: Columns = {
   rollout: 'text',
 };
 
-const HAS_COMMANDS = `case when exists (
+/** A subquery of one row: PostgreSQL would hash all commands for `exists`. */
+const HAS_COMMANDS = `case when (
     select 1 from commands where commands.target_id = targets.target_id
-      and commands.answered_at_ms is null
-  ) then 1 else 0 end as has_commands`;
+      and commands.answered_at_ms is null limit 1
+  ) is null then 0 else 1 end as has_commands`;
 
 /** See {@link TickStore}. */
 export function createTickStore(context: StoreContext): TickStore {
@@ -98,8 +100,7 @@ export function createTickStore(context: StoreContext): TickStore {
         ['target_id', ...DEPLOYMENT_COLUMNS].map(
           column => `deployments.${column}`,
         ),
-        `and deployments.terminal = 0
-         order by deployments.created_at_ms, deployments.id`,
+        'and deployments.terminal = 0',
         ids,
       ),
     ]);
@@ -122,7 +123,7 @@ export function createTickStore(context: StoreContext): TickStore {
         commands: [],
       });
     }
-    for (const row of deployments) {
+    for (const row of deployments.sort(oldestFirst)) {
       found.get(row.target_id)?.open.push(deploymentFromDb(row));
     }
     for (const row of commands) {
@@ -269,6 +270,12 @@ export function createTickStore(context: StoreContext): TickStore {
       return await gatherSaves(save);
     },
   };
+}
+
+/** As `DeploymentsStore.open` gives them. */
+function oldestFirst(a: DbDeployment, b: DbDeployment): number {
+  const later = toNumber(a.created_at_ms) - toNumber(b.created_at_ms);
+  return later || (a.id < b.id ? -1 : 1);
 }
 
 /** A lease allows to write to its own target only. */

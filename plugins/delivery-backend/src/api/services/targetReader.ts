@@ -7,7 +7,7 @@ import {
   TargetView,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
-import type { TargetRow } from '../../store/types';
+import type { TargetRow } from '../../store';
 import { ReleaseLabel, environmentView, targetView } from '../views';
 import { EnvironmentInfo, ServiceDependencies } from './dependencies';
 import { Context } from './types';

@@ -4,7 +4,9 @@ import {
   Measurement,
   TimelineEvent,
 } from '@slipway/backstage-plugin-delivery-common';
-import { DeploymentEvidence, Lease, TargetRow } from './types';
+import { DeploymentEvidence } from './deployments';
+import { TargetRow } from './targets';
+import { Lease } from './work';
 
 /** What a look at a target begins with. */
 export interface LoadedTarget {
