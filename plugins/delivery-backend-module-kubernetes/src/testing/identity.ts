@@ -21,7 +21,8 @@ const manager = { fieldManager: 'slipway-test' };
 
 /** The service account of the module's manifests, in a namespace of tests. */
 export interface TestIdentity {
-  token: string;
+  /** As a cluster of Backstage's configuration is described. */
+  settings: { url: string; caData: string; serviceAccountToken: string };
   endpoint: EndpointSource;
   /** Takes back what it was given outside of the namespace. */
   remove(): Promise<void>;
@@ -81,7 +82,11 @@ export async function createTestIdentity(options: {
     headers: { Authorization: `Bearer ${status.token}` },
   };
   return {
-    token: status.token,
+    settings: {
+      url: server,
+      caData: Buffer.from(String(ca)).toString('base64'),
+      serviceAccountToken: status.token,
+    },
     endpoint: { current: async () => endpoint, renew: () => undefined },
     async remove() {
       for (const object of ofCluster) {

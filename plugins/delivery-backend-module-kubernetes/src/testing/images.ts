@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { realpath, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { Digest } from '@slipway/backstage-plugin-delivery-common';
 import {
   LayerEntry,
   OCI_MEDIA_TYPES,
@@ -139,6 +140,42 @@ function diffIdOf({ annotations }: { annotations: Record<string, string> }) {
   return diffId;
 }
 
+/** The image of a test service, whole, in a layout of its own. */
+export async function writeTestImage(options: {
+  registry: RegistryClient;
+  layout: OciLayout;
+  service: TestServiceOptions;
+}): Promise<{ digest: Digest; size: number }> {
+  const { registry, layout, service } = options;
+  const base = await baseLayer(registry, layout);
+  const { digest, size } = base.descriptor;
+  if ((await layout.blobSize(digest)) === undefined) {
+    const blob = await registry.openBlob(BASE_REPOSITORY, digest);
+    await layout.writeBlobStream(blob, {
+      expected: { digest, size },
+      maxBytes: MAX_BYTES,
+    });
+  }
+  const app = await writeApp(layout, testServiceSource(service));
+  const manifest = await writeImage(layout, [base, app], {
+    'org.opencontainers.image.version': service.version,
+  });
+  await layout.addToIndex({ mediaType: OCI_MEDIA_TYPES.manifest, ...manifest });
+  return manifest;
+}
+
+function writeApp(layout: OciLayout, source: string): Promise<WrittenLayer> {
+  return writeLayer(
+    layout,
+    [{ type: 'file', path: 'app/server.js', bytes: Buffer.from(source) }],
+    {
+      mtimeSeconds: 0,
+      maxBytes: MAX_BYTES,
+      isLowerFolder: path => path === 'app',
+    },
+  );
+}
+
 /** Makes images of test services in one repository of a registry. */
 export interface TestImages {
   /** `host/repository:tag@sha256:...`; the same options, the same digest. */
@@ -157,15 +194,7 @@ export async function createTestImages(options: {
   const pushed = new Map<string, Promise<string>>();
 
   async function push(source: string, version: string): Promise<string> {
-    const app = await writeLayer(
-      layout,
-      [{ type: 'file', path: 'app/server.js', bytes: Buffer.from(source) }],
-      {
-        mtimeSeconds: 0,
-        maxBytes: MAX_BYTES,
-        isLowerFolder: path => path === 'app',
-      },
-    );
+    const app = await writeApp(layout, source);
     const { digest } = await writeImage(layout, [base, app], {
       'org.opencontainers.image.version': version,
     });

@@ -7,3 +7,4 @@ export { openTestCluster, type TestCluster } from './testCluster';
 export type { TestPlanOptions } from './testCluster';
 export { testManifests, type TestManifestOptions } from './manifests';
 export type { TestBehaviour, TestServiceOptions } from './service';
+export { TestRepository, testReleaseModule } from './releaseModule';

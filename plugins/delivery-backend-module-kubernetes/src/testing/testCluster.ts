@@ -54,8 +54,8 @@ export interface TestCluster {
   /** With all rights, to prepare, disturb and look. */
   client: KubeClient;
   namespace: string;
-  /** Of the service account that `cluster` signs in with. */
-  token: string;
+  /** What `cluster` signs in with, as a kubernetes configuration of Backstage has it. */
+  settings: { url: string; caData: string; serviceAccountToken: string };
   registry: RegistryAccess;
   /** `undefined`: the cluster has no Gateway that the tests can use. */
   gatewayUrl?: string;
@@ -173,7 +173,7 @@ export async function openTestCluster(): Promise<TestCluster> {
       client: limited,
       namespaceOf: async () => namespace,
     },
-    token: identity.token,
+    settings: identity.settings,
     client,
     namespace,
     registry,
