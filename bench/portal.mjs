@@ -9,29 +9,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Api } from '../e2e/lib/api.mjs';
 import { commitTo, deploymentEnds, releaseEnds } from '../e2e/lib/delivery.mjs';
 import { BACKEND, root, until } from '../e2e/lib/portal.mjs';
+import { argument, summary } from './lib/summary.mjs';
 
-const argument = name => {
-  const index = process.argv.indexOf(name);
-  return index < 0 ? undefined : process.argv[index + 1];
-};
 const rounds = Number(argument('--rounds') ?? 7);
 const data = path.resolve(
   process.env.SLIPWAY_DATA ?? path.join(root, '.slipway'),
 );
 const api = new Api();
 const PRICING = '/services/component/default/pricing';
-
-function summary(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = share =>
-    sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
-  return {
-    median: at(0.5),
-    p95: at(0.95),
-    max: sorted.at(-1),
-    samples: sorted.length,
-  };
-}
 
 function prepare() {
   commitTo(

@@ -30,6 +30,7 @@ export async function until(
       if (result) return result;
       last = undefined;
     } catch (error) {
+      if (error.final) throw error;
       last = error;
     }
     if (Date.now() > deadline) {
@@ -52,6 +53,7 @@ async function answers(url) {
 export class Portal {
   #child;
   #log;
+  #logStart = 0;
   #only = [];
   #startedAt;
 
@@ -68,6 +70,7 @@ export class Portal {
     this.#startedAt = Date.now();
     this.#only = only;
     this.#log = fs.openSync(this.logFile, 'a');
+    this.#logStart = fs.fstatSync(this.#log).size;
     this.#child = spawn('npm', ['start', '--', ...only], {
       cwd: root,
       // Leads a group of its own; the services' supervisor leads another one.
@@ -96,7 +99,10 @@ export class Portal {
   async ready({ timeoutMs = 240_000 } = {}) {
     await until(
       'the backend is ready',
-      () => answers(`${BACKEND}/.backstage/health/v1/readiness`),
+      () => {
+        this.#assertNotBroken();
+        return answers(`${BACKEND}/.backstage/health/v1/readiness`);
+      },
       { timeoutMs },
     );
     if (this.#only.length === 0) {
@@ -104,6 +110,17 @@ export class Portal {
     }
     this.readyAfterMs = Date.now() - this.#startedAt;
     return this;
+  }
+
+  /** Backstage's watch mode waits for a change of the code when it has crashed. */
+  #assertNotBroken() {
+    const said = fs.readFileSync(this.logFile).subarray(this.#logStart);
+    if (/^Node\.js v\d+/m.test(said.toString('utf8'))) {
+      throw Object.assign(
+        new Error(`The backend crashed at its start:\n${this.logTail()}`),
+        { final: true },
+      );
+    }
   }
 
   async start(options = {}) {
