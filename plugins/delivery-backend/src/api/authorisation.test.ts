@@ -16,6 +16,7 @@ import {
   releaseRow,
 } from './__testUtils__/testApi';
 import {
+  DATABASES,
   DENY,
   SERVICE,
   machine,
@@ -25,9 +26,9 @@ import {
 
 jest.setTimeout(120_000);
 
-const openApi = useApis();
+describe.each(DATABASES)('who may do what, on %s', database => {
+  const openApi = useApis(database);
 
-describe('who may do what', () => {
   it('refuses anonymous callers on every route', async () => {
     const { app } = await openApi();
     const document = (await request(app).get('/openapi.json')).body;
