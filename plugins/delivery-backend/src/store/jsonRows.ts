@@ -33,3 +33,22 @@ export function jsonParameter(rows: object[]): string {
     found === '\\\\' ? found : '\\ufffd',
   );
 }
+
+/**
+ * That a column is one of the ids of {@link idsParameter}. Beside a join with
+ * `v`, of which PostgreSQL believes that it has a hundred rows: it knows how
+ * long a list of ids is, and so takes the index.
+ */
+export function isAmong(dialect: Dialect, column: string): string {
+  return dialect.kind === 'postgres'
+    ? `${column} = any(?)`
+    : `${column} in (select value from json_each(?))`;
+}
+
+/** The parameter of {@link isAmong}. */
+export function idsParameter(
+  dialect: Dialect,
+  ids: string[],
+): string | string[] {
+  return dialect.kind === 'postgres' ? ids : JSON.stringify(ids);
+}

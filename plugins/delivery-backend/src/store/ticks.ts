@@ -15,7 +15,7 @@ import { createEvidence } from './evidence';
 import { addFeed } from './feed';
 import { createGatherer, Settled } from './gather';
 import { createHistory, insertMeasurements } from './history';
-import { jsonParameter, jsonRows } from './jsonRows';
+import { idsParameter, isAmong, jsonParameter, jsonRows } from './jsonRows';
 import { createOutboxStore } from './outbox';
 import { toNumber } from './rows';
 import {
@@ -72,14 +72,15 @@ export function createTickStore(context: StoreContext): TickStore {
     table: string,
     columns: string[],
     rest: string,
-    ids: string,
+    ids: string[],
   ): Promise<Row[]> {
     // In this order, whatever SQLite believes of the sizes.
     const result = await context.db().raw(
       `select ${columns.join(', ')}
        from ${jsonRows(dialect, { id: 'text' })}
-       cross join ${table} where ${table}.target_id = v.id ${rest}`,
-      [ids],
+       cross join ${table} where ${table}.target_id = v.id
+         and ${isAmong(dialect, `${table}.target_id`)} ${rest}`,
+      [jsonParameter(ids.map(id => ({ id }))), idsParameter(dialect, ids)],
     );
     return dialect.kind === 'postgres' ? result.rows : result;
   }
@@ -87,7 +88,7 @@ export function createTickStore(context: StoreContext): TickStore {
   async function loadAll(
     leases: Lease[],
   ): Promise<Array<Settled<LoadedTarget | undefined>>> {
-    const ids = jsonParameter(leases.map(({ id }) => ({ id })));
+    const ids = leases.map(({ id }) => id);
     const [targets, deployments] = await Promise.all([
       ofTargets<DbTarget & { has_commands: number }>(
         'targets',
@@ -141,7 +142,13 @@ export function createTickStore(context: StoreContext): TickStore {
     if (rows.length === 0) {
       return;
     }
-    const result = await tx.raw(sql, [jsonParameter(rows)]);
+    const result = await tx.raw(sql, [
+      jsonParameter(rows),
+      idsParameter(
+        dialect,
+        rows.map(({ id }) => id),
+      ),
+    ]);
     const written: Array<{ id: string }> =
       dialect.kind === 'postgres' ? result.rows : result;
     if (written.length !== rows.length) {
@@ -158,6 +165,7 @@ export function createTickStore(context: StoreContext): TickStore {
       foreign_epoch = v.foreign_epoch, row_version = v.version + 1
     from ${jsonRows(dialect, TARGET_ROWS)}
     where targets.target_id = v.id and targets.row_version = v.version
+      and ${isAmong(dialect, 'targets.target_id')}
     returning targets.target_id as id`;
 
   const updateDeployments = `
@@ -166,6 +174,7 @@ export function createTickStore(context: StoreContext): TickStore {
       data = v.data, rollout = v.rollout, row_version = v.version + 1
     from ${jsonRows(dialect, DEPLOYMENT_ROWS)}
     where deployments.id = v.id and deployments.row_version = v.version
+      and ${isAmong(dialect, 'deployments.id')}
     returning deployments.id as id`;
 
   async function write(tx: StoreTx, saves: TickSave[]): Promise<void> {

@@ -1,8 +1,9 @@
 import { ServiceRef } from '@slipway/backstage-plugin-delivery-common';
 import { Knex } from 'knex';
 import { StoreContext } from './context';
+import { Dialect } from './dialect';
 import { createGatherer, Settled } from './gather';
-import { jsonParameter, jsonRows } from './jsonRows';
+import { idsParameter, isAmong, jsonParameter, jsonRows } from './jsonRows';
 import { chunks, optionalNumber, toNumber } from './rows';
 import { Lease, LeaseLostError, StoreTx, WorkStore } from './types';
 
@@ -36,8 +37,12 @@ const LEASE_ROWS = {
 const GIVEN_BACK_ROWS = { ...LEASE_ROWS, wake_at_ms: 'bigint' } as const;
 
 /** Which of the leases `v` are held still. */
-const HELD = `work_items.kind = v.kind and work_items.id = v.id
-  and work_items.lease_owner = v.owner and work_items.epoch = v.epoch`;
+const held = (
+  dialect: Dialect,
+) => `work_items.kind = v.kind and work_items.id = v.id
+  and work_items.lease_owner = v.owner and work_items.epoch = v.epoch
+  and work_items.kind in ('release', 'target')
+  and ${isAmong(dialect, 'work_items.id')}`;
 
 const LOCK_IN_ORDER =
   'order by work_items.kind, work_items.id for update of work_items';
@@ -65,7 +70,7 @@ export function createWorkStore(context: StoreContext): WorkStore {
     with held as materialized (
       select work_items.kind, work_items.id, v.wake_at_ms
       from ${jsonRows(dialect, GIVEN_BACK_ROWS)} cross join work_items
-      where ${HELD}
+      where ${held(dialect)}
       ${dialect.kind === 'postgres' ? LOCK_IN_ORDER : ''}
     )
     update work_items set
@@ -89,6 +94,10 @@ export function createWorkStore(context: StoreContext): WorkStore {
           ...leaseRow(lease),
           wake_at_ms: wakeAtMs,
         })),
+      ),
+      idsParameter(
+        dialect,
+        items.map(({ lease }) => lease.id),
       ),
     ]);
     const rows: Array<{ kind: string; id: string }> =
@@ -308,9 +317,15 @@ export async function holdLeases(
 ): Promise<Set<string>> {
   const result = await tx.raw(
     `select work_items.id from ${jsonRows(dialect, LEASE_ROWS)}
-     cross join work_items where ${HELD}
+     cross join work_items where ${held(dialect)}
      ${dialect.kind === 'postgres' ? LOCK_IN_ORDER : ''}`,
-    [jsonParameter(leases.map(leaseRow))],
+    [
+      jsonParameter(leases.map(leaseRow)),
+      idsParameter(
+        dialect,
+        leases.map(({ id }) => id),
+      ),
+    ],
   );
   const rows: Array<{ id: string }> =
     dialect.kind === 'postgres' ? result.rows : result;
