@@ -4,5 +4,6 @@ export { causeOfInstance } from './instance';
 export { causeOfGeneration, type GenerationObjects } from './generation';
 export { readInstance } from './instanceState';
 export { causeOfRefusal } from './admission';
+export { explain, type ExplainedObjects } from './explain';
 export { createCrashEvidence, type CrashEvidence } from './evidence';
 export * from './objects';
