@@ -13,7 +13,11 @@ import {
   DEFAULT_RENDER_LIMITS,
   RenderPrograms,
 } from './render';
-import { createClusterTraffic, createEnvoyMetrics } from './traffic';
+import {
+  createClusterTraffic,
+  createEnvoyMetrics,
+  createMetricLabels,
+} from './traffic';
 import { createClusterWatch, createLiveSource } from './watch';
 import { createDelegatedRollout, createWorkloads } from './workloads';
 
@@ -64,5 +68,6 @@ export function createKubernetesConnection(
     live: createLiveSource({ cluster, watch, logger }),
     logs: createLogProvider({ cluster, watch }),
     metrics: [],
+    metricLabels: createMetricLabels({ cluster }),
   };
 }

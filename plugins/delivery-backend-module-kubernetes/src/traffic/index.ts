@@ -12,3 +12,4 @@ export { createEnvoyMetrics, type GatewayMetrics } from './gatewayMetrics';
 export { readGatewayMetrics } from './readGatewayMetrics';
 export { routers } from './routers';
 export type { Router } from './router';
+export { createMetricLabels } from './metricLabels';

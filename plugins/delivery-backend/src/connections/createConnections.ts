@@ -1,9 +1,11 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
 import { InputError } from '@backstage/errors';
 import {
+  AddedMetricProvider,
   Connection,
   ConnectionFactory,
 } from '@slipway/backstage-plugin-delivery-node';
+import { withMetrics } from './addedMetrics';
 import { createRetryingConnection } from './retryingConnection';
 
 export interface ConnectionsOptions {
@@ -12,6 +14,8 @@ export interface ConnectionsOptions {
     connection: { type: string; name: string };
   }>;
   factories: ConnectionFactory[];
+  /** Metrics that do not come from the connections. */
+  metricProviders?: AddedMetricProvider[];
   logger: LoggerService;
   signal: AbortSignal;
 }
@@ -27,6 +31,8 @@ export async function createConnections(
   options: ConnectionsOptions,
 ): Promise<Map<string, Connection>> {
   const { environments, factories, logger, signal } = options;
+  const { metricProviders = [] } = options;
+  assertEnvironments(options);
   const shared = new Map<string, Promise<Connection>>();
   const connections = new Map<string, Connection>();
   for (const [index, environment] of environments.entries()) {
@@ -47,7 +53,35 @@ export async function createConnections(
       shared.get(key) ??
       createRetryingConnection({ factory, name, logger, signal });
     shared.set(key, connection);
-    connections.set(environment.name, await connection);
+    connections.set(
+      environment.name,
+      withMetrics(
+        await connection,
+        metricProviders
+          .filter(({ environments: of }) => of.includes(environment.name))
+          .map(({ provider }) => provider),
+      ),
+    );
   }
   return connections;
+}
+
+/** A name that nobody knows is a typo, and its metrics would never be asked. */
+function assertEnvironments({
+  environments,
+  metricProviders = [],
+}: ConnectionsOptions): void {
+  const names = environments.map(({ name }) => name);
+  for (const { provider, environments: measured } of metricProviders) {
+    const unknown = measured.find(name => !names.includes(name));
+    if (unknown) {
+      throw new InputError(
+        `The metric provider "${
+          provider.id
+        }" measures the environment "${unknown}", which is not in delivery.environments: expected one of ${names.join(
+          ', ',
+        )}`,
+      );
+    }
+  }
 }

@@ -1,1 +1,2 @@
 export { createConnections } from './createConnections';
+export { addedMetrics } from './addedMetrics';

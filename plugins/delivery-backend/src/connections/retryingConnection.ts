@@ -162,6 +162,8 @@ function standIn(
     get metrics() {
       return actual?.metrics ?? [];
     },
+    metricLabels: async (...args) =>
+      (await actual?.metricLabels?.(...args)) ?? {},
     get logs() {
       return actual?.logs;
     },

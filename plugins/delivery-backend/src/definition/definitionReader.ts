@@ -1,5 +1,8 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
-import { DefinitionProblem } from '@slipway/backstage-plugin-delivery-common';
+import {
+  DefinitionProblem,
+  KnownMetric,
+} from '@slipway/backstage-plugin-delivery-common';
 import { SourceFetcher } from '@slipway/backstage-plugin-delivery-node';
 import { ServiceRow } from '../store';
 import { parseDefinition } from './parseDefinition';
@@ -27,9 +30,11 @@ const READ_LIMIT_MS = 30_000;
 export function createDefinitionReader(options: {
   fetchers: SourceFetcher[];
   environments: string[];
+  /** Metrics of the platform's own. */
+  metrics?: readonly KnownMetric[];
   logger: LoggerService;
 }): DefinitionReader {
-  const { fetchers, environments, logger } = options;
+  const { fetchers, environments, metrics, logger } = options;
   const known = new Map<string, { key: string; state: DefinitionState }>();
   const complained = new Set<string>();
 
@@ -67,6 +72,7 @@ export function createDefinitionReader(options: {
       file: row.definitionPath,
       name: row.name,
       environments,
+      metrics,
     });
     return {
       ...(problems[0] && { problem: problems[0] }),

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Ajv from 'ajv/dist/2020';
 import { parse, parseAllDocuments } from 'yaml';
 import { definitionJsonSchema, parseDefinition } from '.';
@@ -92,13 +92,36 @@ it.each([
   ['environments.1.strategy.canary.steps.0', {}],
   ['environments.1.strategy.canary.steps.0.weight', 10],
   ['environments.1.strategy.canary.steps.0.weight', '110%'],
-  ['environments.1.strategy.canary.metrics.0.name', 'luck'],
+  ['environments.1.strategy.canary.metrics.0.name', 'Luck!'],
   ['environments.1.strategy.canary.rollbackWindow', -1],
+  ['environments.1.hooks', {}],
+  ['environments.1.hooks.0', { job: 'migrate' }],
+  ['environments.1.hooks.0.job', 'Not A Name'],
+  ['environments.1.hooks.0.at', 'between'],
+  ['environments.1.hooks.0.deadline', '2d'],
   ['policy.block.0.severity', 'bad'],
 ])('refuses what the parser refuses: %s = %j', (path, value) => {
   const document = withField(path, value);
   expect(validate(document)).toBe(false);
   expect(problemsOf(document)).not.toEqual([]);
+});
+
+it('lies in the repository for editors, as it is', () => {
+  const path = join(
+    __dirname,
+    '../../../../docs/schemas/delivery.v1alpha1.json',
+  );
+  if (process.env.UPDATE_SCHEMA) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(
+      path,
+      `${JSON.stringify(definitionJsonSchema(), undefined, 2)}\n`,
+    );
+  }
+  // When this fails: run this file again with UPDATE_SCHEMA=1.
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(
+    JSON.parse(JSON.stringify(definitionJsonSchema())),
+  );
 });
 
 it('says what fields mean, for people who hover over them', () => {

@@ -1,6 +1,7 @@
 import {
   DefinitionModel,
   DefinitionProblem,
+  KnownMetric,
 } from '@slipway/backstage-plugin-delivery-common';
 import {
   complaintsOf,
@@ -18,6 +19,8 @@ export interface ParseDefinitionOptions {
   name: string;
   /** Names of the platform's environments, in promotion order. */
   environments: string[];
+  /** Metrics that the platform knows beside those that everybody knows. */
+  metrics?: readonly KnownMetric[];
 }
 
 export interface ParsedDefinition {
@@ -37,7 +40,7 @@ export function parseDefinition(
   text: string,
   options: ParseDefinitionOptions,
 ): ParsedDefinition {
-  const { file, name, environments } = options;
+  const { file, name, environments, metrics } = options;
   const { documents, problems } = readYaml(text);
   if (problems.length > 0) {
     return failed(problems.map(problem => ({ file, ...problem })));
@@ -74,7 +77,7 @@ export function parseDefinition(
   const complaints = checked.success
     ? []
     : complaintsOf(checked.error, version.schema, value);
-  const converted = version.convert(value, { name, environments });
+  const converted = version.convert(value, { name, environments, metrics });
   if ('complaints' in converted) {
     complaints.push(...converted.complaints);
   } else if (complaints.length === 0) {

@@ -6,6 +6,7 @@ import {
 import { Entity } from '@backstage/catalog-model';
 import { CATALOG_FILTER_EXISTS } from '@backstage/catalog-client';
 import { CatalogService } from '@backstage/plugin-catalog-node';
+import { KnownMetric } from '@slipway/backstage-plugin-delivery-common';
 import { SourceFetcher } from '@slipway/backstage-plugin-delivery-node';
 import { DeliveryStore, ServiceRow } from '../store';
 import { createDefinitionReader, DefinitionState } from './definitionReader';
@@ -30,6 +31,8 @@ export interface ServiceSyncOptions {
   auth: Pick<AuthService, 'getOwnServiceCredentials'>;
   store: Pick<DeliveryStore, 'services' | 'targets'>;
   environments: EnvironmentConfig[];
+  /** Metrics that definitions may name beside those that everybody knows. */
+  metrics?: readonly KnownMetric[];
   scheduler: Pick<SchedulerService, 'createScheduledTaskRunner'>;
   logger: LoggerService;
   /**
@@ -51,6 +54,7 @@ export function createServiceSync(options: ServiceSyncOptions): ServiceSync {
     createDefinitionReader({
       fetchers: options.fetchers,
       environments: environments.map(({ name }) => name),
+      metrics: options.metrics,
       logger,
     });
   /** Said once, not every few seconds. */

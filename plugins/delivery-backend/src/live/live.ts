@@ -75,10 +75,11 @@ export function createLive(options: LiveOptions): Live {
     start(signal: AbortSignal) {
       const watched = new Set<unknown>();
       for (const connection of connections.values()) {
-        if (watched.has(connection)) {
+        // Environments with other metrics have the same watch.
+        if (watched.has(connection.live)) {
           continue;
         }
-        watched.add(connection);
+        watched.add(connection.live);
         try {
           connection.live.watch((target, state) => {
             if (!signal.aborted) {

@@ -12,6 +12,7 @@ export interface RunnerContext
     | 'builders'
     | 'scanner'
     | 'environments'
+    | 'metrics'
     | 'workDirectory'
     | 'onReady'
     | 'logger'

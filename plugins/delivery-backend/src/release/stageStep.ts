@@ -64,6 +64,7 @@ export async function stageStep(
         scanner: context.scanner,
         registry: context.registry,
         environments: context.environments,
+        metrics: context.metrics,
         store,
         tuning,
         log: log.log,

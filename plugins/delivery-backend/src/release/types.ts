@@ -2,6 +2,7 @@ import { LoggerService } from '@backstage/backend-plugin-api';
 import {
   Actor,
   CommitInfo,
+  KnownMetric,
   Release,
   ServiceRef,
   StageName,
@@ -30,6 +31,8 @@ export interface ReleaseRunnerOptions {
   /** Absent: nothing is released, as there is nowhere to push to. */
   registry?: RegistryAccess;
   environments: EnvironmentConfig[];
+  /** Metrics that definitions may name beside those that everybody knows. */
+  metrics?: readonly KnownMetric[];
   /** Absolute; workspaces and layouts are made and thrown away below it. */
   workDirectory: string;
   logger: LoggerService;
@@ -92,6 +95,8 @@ export interface StageContext {
   scanner?: ImageScanner;
   registry?: { access: RegistryAccess; client: RegistryClient };
   environments: EnvironmentConfig[];
+  /** Metrics that definitions may name beside those that everybody knows. */
+  metrics?: readonly KnownMetric[];
   store: Pick<DeliveryStore, 'blobs' | 'releases' | 'services' | 'targets'>;
   tuning: ReleaseTuning;
   log: StageLog;

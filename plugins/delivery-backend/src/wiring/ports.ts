@@ -1,4 +1,5 @@
 import {
+  AddedMetricProvider,
   BlobStore,
   ConnectionFactory,
   DeliveryConnectionExtensionPoint,
@@ -22,6 +23,7 @@ export class Ports
   readonly fetchers: SourceFetcher[] = [];
   readonly builders: ImageBuilder[] = [];
   readonly factories: ConnectionFactory[] = [];
+  readonly metricProviders: AddedMetricProvider[] = [];
   readonly notifiers: Notifier[] = [];
   scanner: ImageScanner | undefined;
   registry: RegistryAccess | undefined;
@@ -61,6 +63,16 @@ export class Ports
       );
     }
     this.factories.push(factory);
+  }
+
+  addMetricProvider(added: AddedMetricProvider) {
+    const { id } = added.provider;
+    if (this.metricProviders.some(({ provider }) => provider.id === id)) {
+      throw new ConflictError(
+        `Two metric providers are called "${id}". Give one of them another name`,
+      );
+    }
+    this.metricProviders.push(added);
   }
 
   addNotifier(notifier: Notifier) {

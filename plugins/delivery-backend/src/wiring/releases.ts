@@ -1,6 +1,7 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
 import { NotImplementedError } from '@backstage/errors';
 import type { ReleaseMaker } from '../api';
+import { addedMetrics } from '../connections';
 import { EnvironmentConfig } from '../definition';
 import type { ReleaseWork } from '../engine';
 import { createReleaseRunner } from '../release';
@@ -46,6 +47,7 @@ export function createReleases(options: ReleasesOptions): {
     scanner,
     registry,
     environments,
+    metrics: addedMetrics(ports.metricProviders),
     workDirectory,
     logger,
     onReady,

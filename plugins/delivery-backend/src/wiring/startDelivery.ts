@@ -26,7 +26,7 @@ import {
   readMachines,
   registerPermissions,
 } from '../api';
-import { createConnections } from '../connections';
+import { addedMetrics, createConnections } from '../connections';
 import {
   createServiceSync,
   definitionJsonSchema,
@@ -169,6 +169,7 @@ export async function startDelivery(
     auth,
     store,
     environments,
+    metrics: addedMetrics(ports.metricProviders),
     scheduler,
     logger,
     fetchers: ports.fetchers,

@@ -6,4 +6,4 @@ export {
   V1ALPHA1,
   type DeliveryFileV1alpha1,
 } from './v1alpha1';
-export { readThreshold } from './metricFields';
+export { readThreshold, THRESHOLD_FORMS } from './metricFields';

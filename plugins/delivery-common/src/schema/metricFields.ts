@@ -1,6 +1,6 @@
 import { z } from 'zod/v4';
 import { choice, list, map, whole } from './fields';
-import { KNOWN_METRICS } from './metrics';
+import { KNOWN_METRICS, METRIC_NAME_PATTERN } from './metrics';
 import {
   DURATION_PATTERN,
   parseDuration,
@@ -9,6 +9,9 @@ import {
 } from './units';
 
 const METRIC_NAMES = KNOWN_METRICS.map(metric => metric.name);
+const NAME_ERROR = `one of the metrics ${METRIC_NAMES.join(
+  ', ',
+)}, or one that the platform has added`;
 
 const threshold = (what: string) =>
   z.union(
@@ -22,8 +25,8 @@ const threshold = (what: string) =>
     },
   );
 
-/** How a threshold of each unit is written. */
-const THRESHOLD_FORMS = {
+/** How a threshold of each unit is written. @public */
+export const THRESHOLD_FORMS = {
   ratio: 'a share with its sign, such as 99%',
   milliseconds: 'a duration with its unit, such as 300ms',
   count: 'a whole number, such as 100',
@@ -49,9 +52,11 @@ export function readThreshold(
 }
 
 const metric = map({
+  // The known ones are named for editors; which others there are is the
+  // platform's, and is checked where that is known.
   name: z
-    .enum(METRIC_NAMES, {
-      error: `one of the metrics ${METRIC_NAMES.join(', ')}`,
+    .union([z.enum(METRIC_NAMES), z.string().regex(METRIC_NAME_PATTERN)], {
+      error: NAME_ERROR,
     })
     .meta({ description: 'What is measured.' }),
   min: threshold('min')
@@ -91,13 +96,19 @@ const metric = map({
     }),
 }).superRefine((value, context) => {
   const unit = KNOWN_METRICS.find(known => known.name === value.name)?.unit;
-  if (!unit) {
-    return;
-  }
+  checkBounds(value, unit, context);
+});
+
+/** Without a unit only what is true of every metric is checked. */
+function checkBounds(
+  value: { name: string; min?: string | number; max?: string | number },
+  unit: keyof typeof THRESHOLD_FORMS | undefined,
+  context: z.RefinementCtx,
+): void {
   const bounds: Partial<Record<'min' | 'max', number>> = {};
   for (const side of ['min', 'max'] as const) {
     const written = value[side];
-    if (written !== undefined) {
+    if (written !== undefined && unit) {
       bounds[side] = readThreshold(written, unit);
       if (bounds[side] === undefined) {
         context.addIssue({
@@ -126,7 +137,7 @@ const metric = map({
       message: `max not below min (${value.min})`,
     });
   }
-});
+}
 
 /** What an analysis measures. */
 export const metrics = list(metric, 'metrics', { min: 1, max: 30 }).superRefine(

@@ -10,7 +10,8 @@ export interface KnownMetric {
 }
 
 /**
- * The metrics that a definition may name, whatever provider answers them. The
+ * The metrics that every definition may name, whatever provider answers them. A
+ * platform can add others, with a name that fits `METRIC_NAME_PATTERN`. The
  * default of `minSamples` grows with how far out in the tail the value lies.
  *
  * @public
@@ -47,3 +48,6 @@ export const KNOWN_METRICS: readonly KnownMetric[] = [
     minSamples: 0,
   },
 ];
+
+/** What a metric of the platform's own may be called. @public */
+export const METRIC_NAME_PATTERN = /^[a-z][a-z0-9-]{0,62}$/;

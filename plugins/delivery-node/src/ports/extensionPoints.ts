@@ -5,7 +5,7 @@ import {
   RegistryAccess,
   SourceFetcher,
 } from './release';
-import { ConnectionFactory } from './delivery';
+import { ConnectionFactory, MetricProvider } from './delivery';
 import { BlobStore, Notifier } from './misc';
 
 /** What makes a Release. @public */
@@ -26,6 +26,19 @@ export const deliveryReleaseExtensionPoint =
 /** Where Releases go. @public */
 export interface DeliveryConnectionExtensionPoint {
   addConnectionFactory(factory: ConnectionFactory): void;
+  /**
+   * Metrics of environments, whatever their connection is. They are asked
+   * before the connection's own, in the order in which they were added. Their
+   * names may be used in every definition.
+   */
+  addMetricProvider(added: AddedMetricProvider): void;
+}
+
+/** @public */
+export interface AddedMetricProvider {
+  provider: MetricProvider;
+  /** Names of environments in the platform's configuration. */
+  environments: string[];
 }
 
 /** @public */

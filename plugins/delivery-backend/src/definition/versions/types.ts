@@ -1,4 +1,7 @@
-import { DefinitionModel } from '@slipway/backstage-plugin-delivery-common';
+import {
+  DefinitionModel,
+  KnownMetric,
+} from '@slipway/backstage-plugin-delivery-common';
 import { z } from 'zod/v4';
 import { Complaint } from '../problems';
 
@@ -16,6 +19,11 @@ export interface DefinitionVersion {
    */
   convert(
     value: unknown,
-    context: { name: string; environments: string[] },
+    context: {
+      name: string;
+      environments: string[];
+      /** Metrics of the platform's own. */
+      metrics?: readonly KnownMetric[];
+    },
   ): { model: DefinitionModel } | { complaints: Complaint[] };
 }

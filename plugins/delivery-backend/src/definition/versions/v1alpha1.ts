@@ -108,9 +108,7 @@ function analysis(
     extendMs: file.extend
       ? milliseconds(file.extend)
       : Math.max(MINUTE_MS, durationMs),
-    metrics: (file.metrics ?? metrics ?? []).map(entry =>
-      metric(entry, known),
-    ),
+    metrics: (file.metrics ?? metrics ?? []).map(entry => metric(entry, known)),
   };
 }
 
@@ -167,8 +165,7 @@ function blueGreen(
   known: readonly KnownMetric[],
 ): StrategyModel {
   const judged = (side: BlueGreenFile['preAnalysis']) =>
-    side &&
-    analysis(side, milliseconds(side.duration), file.metrics, known);
+    side && analysis(side, milliseconds(side.duration), file.metrics, known);
   const preAnalysis = judged(file.preAnalysis);
   const postAnalysis = judged(file.postAnalysis);
   return {

@@ -194,6 +194,7 @@ export const definitionStage: Stage = {
   needs: ['workspace'],
   async run(context) {
     const { checkpoint, folders, environments, store, log, signal } = context;
+    const { metrics } = context;
     const root = folders.workspace;
     const { definitionPath: file, name } = checkpoint.source;
     const source = await readDefinitionFile(root, file);
@@ -204,6 +205,7 @@ export const definitionStage: Stage = {
       file,
       name,
       environments: environments.map(environment => environment.name),
+      metrics,
     });
     if (!model) {
       problems.map(describeProblem).forEach(log);

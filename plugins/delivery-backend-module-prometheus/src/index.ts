@@ -1,0 +1,6 @@
+/**
+ * Prometheus for Slipway.
+ *
+ * @packageDocumentation
+ */
+export { deliveryModulePrometheus as default } from './module';
