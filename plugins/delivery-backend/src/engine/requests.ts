@@ -195,9 +195,10 @@ export async function planAutomaticDeployments(
 ): Promise<Deployment[]> {
   const { store, clock, tuning, environments, logger } = context;
   const made: Deployment[] = [];
-  // In one order: whoever locks several targets does it by their names.
-  const models = [...(release.definition?.environments ?? [])].sort((a, b) =>
-    a.ref < b.ref ? -1 : 1,
+  const defined = release.definition?.environments ?? [];
+  // Whoever locks several targets does it in the order of their ids.
+  const models = [...defined].sort((one, other) =>
+    one.ref < other.ref ? -1 : 1,
   );
   for (const model of models) {
     const environment = environments.get(model.ref);
@@ -235,5 +236,7 @@ export async function planAutomaticDeployments(
       ),
     );
   }
-  return made;
+  const place = (deployment: Deployment) =>
+    defined.findIndex(({ ref }) => ref === deployment.environment);
+  return made.sort((one, other) => place(one) - place(other));
 }
