@@ -102,9 +102,6 @@ function readAuth(
   cluster: Config,
   place: { name: string; where: string; methodIndex: number; index: number },
 ): ClusterAuth {
-  const provider =
-    cluster.getOptionalString('authProvider') ??
-    cluster.getOptionalString(`authMetadata.${AUTH_PROVIDER}`);
   const metadata = (key: string) =>
     Object.entries(cluster.getOptional<object>('authMetadata') ?? {}).find(
       ([name]) => name === key,
@@ -113,6 +110,8 @@ function readAuth(
     const value: unknown = metadata(key);
     return typeof value === 'string' && value ? value : undefined;
   };
+  const provider =
+    cluster.getOptionalString('authProvider') ?? text(AUTH_PROVIDER);
   switch (provider) {
     case 'serviceAccount': {
       const file = text('tokenFile');
