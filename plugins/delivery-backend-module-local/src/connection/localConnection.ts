@@ -26,17 +26,15 @@ import {
 import {
   EnsureRequest,
   METRICS,
-  RegistryAddress,
   TargetSnapshot,
   TrafficSettings,
 } from '../locald';
 import { LocaldClient } from './client';
+import { checkImage, registryAddress } from './image';
+import { createJobs } from './jobs';
 import { readLocalPlan } from './manifests';
 import { secretReferences } from './references';
 import { createLiveSource } from './watch';
-
-/** An image has to be pulled and unpacked within this time. */
-const PULL_TIMEOUT_MS = 5 * 60_000;
 
 export interface LocalConnectionOptions {
   name: string;
@@ -64,6 +62,7 @@ export function createLocalConnection(
     renderers: options.renderers,
     workloads: createWorkloads(client, options),
     traffic: createTrafficRouter(client),
+    jobs: createJobs(client, options),
     live: createLiveSource(client, options.logger),
     operations: createOperations(client),
     metrics: [createMetricProvider(client)],
@@ -73,17 +72,6 @@ export function createLocalConnection(
 
 function targetPath(target: TargetRef, ...rest: string[]): string[] {
   return ['targets', stringifyTarget(target), ...rest];
-}
-
-async function registryAddress(
-  registry: RegistryAccess,
-): Promise<RegistryAddress> {
-  const credentials = await registry.credentials?.();
-  return {
-    url: registry.url,
-    host: registry.host,
-    ...(credentials && { credentials }),
-  };
 }
 
 /** What slipway-locald knows of the target, or why that is not known. */
@@ -122,19 +110,16 @@ function createWorkloads(
 ): Workloads {
   return {
     fencing: 'compare-and-set',
-    async inspect(objects, images, target) {
-      const { spec, replicas, ignored } = readLocalPlan('', objects, images);
-      await client.call({
-        method: 'POST',
-        path: ['images'],
-        body: {
-          spec,
-          registry: await registryAddress(options.registry),
-          environment: target.environment,
-        },
-        signal: AbortSignal.timeout(PULL_TIMEOUT_MS),
-        timeoutMs: PULL_TIMEOUT_MS,
-      });
+    async inspect(objects, images, target, { jobs = [] } = {}) {
+      const { spec, replicas, ignored } = readLocalPlan(
+        '',
+        // What runs as a hook is not ignored.
+        objects.filter(
+          ({ id }) => !jobs.some(job => id.endsWith(`/Job/${job}`)),
+        ),
+        images,
+      );
+      await checkImage(client, options.registry, spec, target);
       return { replicas, ignored, references: secretReferences(spec) };
     },
     async ensure(target, fence, { generation, plan, track, replicas }, signal) {

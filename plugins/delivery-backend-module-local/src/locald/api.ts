@@ -11,6 +11,7 @@ import {
   ensureSchema,
   fenceSchema,
   imageSchema,
+  jobStartSchema,
   sharesSchema,
   trafficSchema,
 } from './protocol';
@@ -128,6 +129,13 @@ async function handle(
   });
 }
 
+function requireKey(key: string): string {
+  if (key === '' || key.length > 500) {
+    throw new InputError('The key of a job has 1 to 500 characters');
+  }
+  return key;
+}
+
 function assertTarget(id: string): void {
   try {
     parseTarget(id);
@@ -166,6 +174,25 @@ async function handleTarget(
       await supervisor.remove(
         id,
         requireName(name),
+        parse(fenceSchema, await readJson(request)),
+      );
+      send(response, 200, {});
+      return;
+    case 'PUT jobs':
+      await supervisor.startJob(
+        id,
+        requireKey(name),
+        parse(jobStartSchema, await readJson(request)),
+      );
+      send(response, 200, {});
+      return;
+    case 'GET jobs':
+      send(response, 200, supervisor.get(id).jobs.observe(requireKey(name)));
+      return;
+    case 'DELETE jobs':
+      await supervisor.stopJob(
+        id,
+        requireKey(name),
         parse(fenceSchema, await readJson(request)),
       );
       send(response, 200, {});

@@ -11,7 +11,12 @@ export async function endLostProcesses(
   log: (message: string) => void,
 ): Promise<void> {
   const known = new Set<number>();
-  for (const { generations } of Object.values(state.targets)) {
+  for (const { generations, jobs = {} } of Object.values(state.targets)) {
+    for (const { pid, phase } of Object.values(jobs)) {
+      if (pid !== undefined && phase === 'running') {
+        known.add(pid);
+      }
+    }
     for (const { instances } of Object.values(generations)) {
       for (const { pid } of instances) {
         if (pid !== undefined) {

@@ -7,7 +7,7 @@ import { z } from 'zod';
  */
 
 /** Raised when a backend can no longer talk to an older slipway-locald. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 const probeSchema = z.object({
   kind: z.enum(['http', 'tcp']),
@@ -100,6 +100,16 @@ export const ensureSchema = fenceSchema.extend({
 });
 
 export type EnsureRequest = z.infer<typeof ensureSchema>;
+
+export const jobStartSchema = fenceSchema.extend({
+  job: z.string().min(1),
+  generation: z.string().min(1),
+  spec: runSpecSchema,
+  registry: registrySchema,
+  peers: z.array(z.string()).default([]),
+});
+
+export type JobStartRequest = z.infer<typeof jobStartSchema>;
 
 export const sharesSchema = fenceSchema.extend({
   shares: z.array(

@@ -34,6 +34,20 @@ const generationSchema = z.object({
 
 export type GenerationRecord = z.infer<typeof generationSchema>;
 
+const jobSchema = z.object({
+  job: z.string(),
+  /** The name of its one process, in logs and folders. */
+  instance: z.string(),
+  phase: z.enum(['running', 'succeeded', 'failed', 'lost']),
+  startedAtMs: z.number(),
+  finishedAtMs: z.number().optional(),
+  pid: z.number().optional(),
+  start: z.string().optional(),
+  message: z.string().optional(),
+});
+
+export type JobRecord = z.infer<typeof jobSchema>;
+
 const targetSchema = z.object({
   epoch: z.number(),
   revision: z.number(),
@@ -47,6 +61,8 @@ const targetSchema = z.object({
       path: z.string(),
     })
     .optional(),
+  /** Runs of jobs by key, oldest first. */
+  jobs: z.record(z.string(), jobSchema).optional(),
 });
 
 export type TargetState = z.infer<typeof targetSchema>;

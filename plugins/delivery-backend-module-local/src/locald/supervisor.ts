@@ -7,7 +7,6 @@ import {
   parseTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import {
-  StaleEpochError,
   Fence,
 } from '@slipway/backstage-plugin-delivery-node';
 import { BackoffPolicy } from './backoff';
@@ -24,12 +23,17 @@ import {
 } from './ports';
 import { endLostProcesses } from './lostProcesses';
 import { Secrets, assertSecrets, readSecrets } from './secrets';
-import { EnsureRequest, RegistryAddress, RunSpec } from './protocol';
+import {
+  EnsureRequest,
+  JobStartRequest,
+  RegistryAddress,
+  RunSpec,
+} from './protocol';
 import { StateFile } from './state';
 import { imagesInUse, peerAddresses } from './stateQueries';
 import { TargetHost } from './launch';
 import { Target, TargetSnapshot } from './target';
-import { acceptWrite, assertShares } from './writeRules';
+import { acceptEpoch, acceptWrite, assertShares } from './writeRules';
 import { TrafficSettings, DEFAULT_TRAFFIC } from './traffic';
 
 /*
@@ -170,6 +174,25 @@ export class Supervisor {
     target.reconcile();
     await this.state.save();
     this.changes.tell(id);
+  }
+
+  /** Errors: `StaleEpochError`; `ConflictError` while another job still runs. */
+  async startJob(
+    id: string,
+    key: string,
+    request: JobStartRequest,
+  ): Promise<void> {
+    const target = await this.open(id);
+    acceptEpoch(target, request);
+    this.credentials.set(request.registry.host, request.registry.credentials);
+    await target.jobs.start(key, request);
+  }
+
+  async stopJob(id: string, key: string, fence: Fence): Promise<void> {
+    const target = await this.open(id);
+    acceptEpoch(target, fence);
+    target.jobs.stop(key);
+    await this.state.save();
   }
 
   async remove(id: string, generation: string, fence: Fence): Promise<void> {

@@ -8,6 +8,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { Instance } from './instance';
 import { TargetHost, prepareLaunch } from './launch';
+import { TargetJobs } from './jobs';
 import { TargetLog } from './logs';
 import { RequestMetrics } from './metrics';
 import { Router } from './router';
@@ -44,6 +45,7 @@ export interface TargetSnapshot {
 export class Target {
   readonly metrics = new RequestMetrics();
   readonly router: Router;
+  readonly jobs: TargetJobs;
   private readonly generator: TrafficGenerator;
   private readonly instances = new Map<string, Map<string, Instance>>();
   private readonly shutdown = new AbortController();
@@ -63,6 +65,7 @@ export class Target {
         ...(this.instances.get(generation)?.values() ?? []),
       ],
     });
+    this.jobs = new TargetJobs({ environment, state, log, host });
     this.generator = new TrafficGenerator(
       state.port,
       () => this.state.traffic ?? DEFAULT_TRAFFIC,
@@ -80,6 +83,7 @@ export class Target {
       }
     }
     this.reconcile();
+    await this.jobs.takeOver();
   }
 
   /** A port that is taken for now must not keep everything else down. */
@@ -201,6 +205,7 @@ export class Target {
       );
     }
     this.shutdown.abort();
+    await this.jobs.close(options);
     await this.router.close();
     await this.log.close();
   }

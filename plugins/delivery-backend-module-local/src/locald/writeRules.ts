@@ -30,6 +30,19 @@ export function acceptWrite({ id, state }: Written, fence: Fence): void {
   state.revision = fence.revision;
 }
 
+/**
+ * A write beside the wanted state, such as a job: it is no sign that anything
+ * else of its revision has been written.
+ *
+ * Errors: `StaleEpochError`.
+ */
+export function acceptEpoch({ state }: Written, { epoch }: Fence): void {
+  if (epoch < state.epoch) {
+    throw new StaleEpochError(epoch, state.epoch);
+  }
+  state.epoch = epoch;
+}
+
 /** Errors: `InputError` when the shares cannot be given as they are. */
 export function assertShares(
   { id, state }: Written,

@@ -98,7 +98,7 @@ it.each([
   ['environments.1.hooks.0', { job: 'migrate' }],
   ['environments.1.hooks.0.job', 'Not A Name'],
   ['environments.1.hooks.0.at', 'between'],
-  ['environments.1.hooks.0.deadline', '2d'],
+  ['environments.1.hooks.0.deadline', 'soon'],
   ['policy.block.0.severity', 'bad'],
 ])('refuses what the parser refuses: %s = %j', (path, value) => {
   const document = withField(path, value);

@@ -193,6 +193,23 @@ environments:
     ]);
   });
 
+  it('of hooks has their deadline, and an environment takes them from the defaults', () => {
+    const { model, problems } = parse(
+      withHead(`defaults:
+  hooks: [{ job: migrate, at: before }]
+environments:
+  - ref: staging
+  - ref: production
+    hooks: [{ job: smoke, at: after, deadline: 90s }]
+`),
+    );
+    expect(problems).toEqual([]);
+    expect(model?.environments.map(({ hooks }) => hooks)).toEqual([
+      [{ job: 'migrate', at: 'before', deadlineMs: 600_000 }],
+      [{ job: 'smoke', at: 'after', deadlineMs: 90_000 }],
+    ]);
+  });
+
   it('is each service its own in a file of several, and one that is wrong does not hurt the others', () => {
     const folder = join(__dirname, '../../../../examples/storefront');
     const good = readFileSync(join(folder, 'base/delivery.yaml'), 'utf8');
@@ -637,6 +654,36 @@ describe('everything that is wrong is said with its place', () => {
       21,
       /without a tag/,
       /the tag/,
+    ],
+    [
+      'a hook at no time',
+      withHead(
+        'environments:\n  - ref: staging\n    hooks: [{ job: migrate, at: between }]\n',
+      ),
+      7,
+      33,
+      /one of before, after/,
+      /"between"/,
+    ],
+    [
+      'a hook without a job',
+      withHead(
+        'environments:\n  - ref: staging\n    hooks:\n      - at: before\n',
+      ),
+      8,
+      9,
+      /the name of a Job/,
+      /nothing/,
+    ],
+    [
+      'the same job twice at one place',
+      withHead(
+        'defaults:\n  hooks:\n    - { job: migrate, at: before }\n    - { job: migrate, at: before }\nenvironments: [{ ref: staging }]\n',
+      ),
+      8,
+      14,
+      /each job once at each place/,
+      /"migrate" before a second time/,
     ],
     [
       'a tag of a program',

@@ -149,6 +149,57 @@ it('keeps what it refers to, and has another id only for what comes back with it
   );
 });
 
+it('takes the jobs that hooks name out of the ordinary objects, and refuses those that are not there', async () => {
+  const hooked = (job: string): ReleaseRow => ({
+    ...release,
+    definition: release.definition && {
+      ...release.definition,
+      environments: release.definition.environments.map(model => ({
+        ...model,
+        hooks: [{ job, at: 'before' as const, deadlineMs: 60_000 }],
+      })),
+    },
+  });
+  const lax: Renderer = {
+    id: 'plain',
+    render: async () => [
+      {
+        id: 'batch/v1/Job/migrate',
+        mediaType: 'application/yaml',
+        bytes: Buffer.from('{ kind: Job, metadata: { name: migrate } }'),
+      },
+    ],
+  };
+  const given = connection([lax]);
+  await expect(render('staging', given, hooked('migrate'))).rejects.toThrow(
+    /"staging" \(local\) runs no jobs, and .*hooks names "migrate"/,
+  );
+  const inspected: string[] = [];
+  const refused = async (): Promise<never> => {
+    throw new Error('Rendering runs nothing');
+  };
+  const withJobs: Connection = {
+    ...given,
+    jobs: {
+      fencing: 'compare-and-set',
+      inspect: async (_objects, _images, _target, job) => {
+        inspected.push(job);
+      },
+      start: refused,
+      observe: refused,
+      stop: refused,
+    },
+  };
+  const plan = await render('staging', withJobs, hooked('migrate'));
+  expect(plan.jobs).toEqual(['migrate']);
+  expect(inspected).toEqual(['migrate']);
+  expect(await world.store.plans.get(plan.id)).toEqual(plan);
+  expect(plan.id).not.toBe((await render('staging', withJobs)).id);
+  await expect(render('staging', withJobs, hooked('seed'))).rejects.toThrow(
+    /hooks names the job "seed", which the manifests do not hold; they hold "migrate"/,
+  );
+});
+
 it('refuses what the release, the environment or its connection does not have', async () => {
   await expect(render('bank')).rejects.toThrow(
     /no environment "bank"; its definition names staging, production/,

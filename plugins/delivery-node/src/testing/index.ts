@@ -28,4 +28,9 @@ export {
   describeImageScannerContract,
   type ImageScannerHarness,
 } from './imageScannerContract';
+export {
+  describeJobsContract,
+  type JobsHarness,
+  type SampleJob,
+} from './jobsContract';
 export { poll } from './poll';
