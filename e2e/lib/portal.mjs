@@ -57,8 +57,13 @@ export class Portal {
   #only = [];
   #startedAt;
 
-  constructor(data = fs.mkdtempSync(path.join(os.tmpdir(), 'slipway-e2e-'))) {
+  constructor(
+    data = fs.mkdtempSync(path.join(os.tmpdir(), 'slipway-e2e-')),
+    { kubernetes = false, environment = {} } = {},
+  ) {
     this.data = data;
+    this.kubernetes = kubernetes;
+    this.environment = environment;
     this.logFile = path.join(data, 'portal.log');
   }
 
@@ -71,29 +76,37 @@ export class Portal {
     this.#only = only;
     this.#log = fs.openSync(this.logFile, 'a');
     this.#logStart = fs.fstatSync(this.#log).size;
-    this.#child = spawn('npm', ['start', '--', ...only], {
-      cwd: root,
-      // Leads a group of its own; the services' supervisor leads another one.
-      detached: true,
-      stdio: ['ignore', this.#log, this.#log],
-      env: {
-        ...process.env,
-        SLIPWAY_DATA: this.data,
-        BROWSER: 'none',
-        CI: 'true',
-        APP_CONFIG_backend_auth_externalAccess: JSON.stringify([
-          { type: 'static', options: { token: MACHINE_TOKEN, subject: 'ci' } },
-        ]),
-        APP_CONFIG_delivery_machines: JSON.stringify([
-          {
-            subject: 'external:ci',
-            services: ['component:default/checkout'],
-            environments: ['staging', 'production'],
-            verbs: ['read', 'logs', 'release', 'deploy'],
-          },
-        ]),
+    this.#child = spawn(
+      'npm',
+      ['start', '--', ...(this.kubernetes ? ['--kubernetes'] : []), ...only],
+      {
+        cwd: root,
+        // Leads a group of its own; the services' supervisor leads another one.
+        detached: true,
+        stdio: ['ignore', this.#log, this.#log],
+        env: {
+          ...process.env,
+          ...this.environment,
+          SLIPWAY_DATA: this.data,
+          BROWSER: 'none',
+          CI: 'true',
+          APP_CONFIG_backend_auth_externalAccess: JSON.stringify([
+            {
+              type: 'static',
+              options: { token: MACHINE_TOKEN, subject: 'ci' },
+            },
+          ]),
+          APP_CONFIG_delivery_machines: JSON.stringify([
+            {
+              subject: 'external:ci',
+              services: ['component:default/checkout'],
+              environments: ['staging', 'production'],
+              verbs: ['read', 'logs', 'release', 'deploy'],
+            },
+          ]),
+        },
       },
-    });
+    );
   }
 
   async ready({ timeoutMs = 240_000 } = {}) {
@@ -147,7 +160,7 @@ export class Portal {
     this.kill9();
     fs.closeSync(this.#log);
     this.#child = undefined;
-    await this.stopServices();
+    if (!this.kubernetes) await this.stopServices();
   }
 
   async stopServices() {

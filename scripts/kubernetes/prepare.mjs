@@ -11,6 +11,9 @@ const NEEDED = {
   SLIPWAY_REGISTRY:
     'host:port of a registry that the nodes pull from over HTTP',
   BUILDKIT_HOST: 'the address of a buildkitd that reaches this registry',
+  SLIPWAY_GATEWAY_METRICS:
+    "the address of the statistics of the gateway's Envoy, in Prometheus' format",
+  SLIPWAY_PROMETHEUS: 'the address of a Prometheus that scrapes them',
 };
 
 async function missingProgram(name, args) {

@@ -26,6 +26,15 @@ backend.add(import('@backstage/plugin-signals-backend'));
 backend.add(import('@slipway/backstage-plugin-delivery-backend'));
 backend.add(import('@slipway/backstage-plugin-delivery-backend-module-local'));
 backend.add(
+  import('@slipway/backstage-plugin-delivery-backend-module-kubernetes'),
+);
+backend.add(
+  import('@slipway/backstage-plugin-delivery-backend-module-buildkit'),
+);
+backend.add(
+  import('@slipway/backstage-plugin-delivery-backend-module-prometheus'),
+);
+backend.add(
   import('@slipway/backstage-plugin-delivery-backend-module-notifications'),
 );
 
