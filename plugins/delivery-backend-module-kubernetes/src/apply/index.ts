@@ -16,3 +16,5 @@ export {
 } from './owners';
 export { noteTargetState, readTargetState } from './targetState';
 export { createPlanObjects, type PlanObjectsOptions } from './planObjects';
+export { planManifests, type PlanManifests } from './planManifests';
+export { identityOf, namedBy, PRUNED_ROLES } from './prune';

@@ -19,6 +19,8 @@ export interface PlanManifests {
   /** Without what traffic writes. */
   services: KubeObject[];
   routes: KubeObject[];
+  /** Not applied with the others. */
+  jobs: KubeObject[];
   /** For one Deployment. */
   scalersFor(deployment: string): KubeObject[];
 }
@@ -84,6 +86,7 @@ export async function planManifests(
       kubePlan.traffic.routes.map(object => planPart(object)),
       'route',
     ),
+    jobs: await all(kubePlan.jobs, 'job'),
     scalersFor: deployment =>
       scalers.map(({ object, field }) => {
         const spec = mapping(object.spec);

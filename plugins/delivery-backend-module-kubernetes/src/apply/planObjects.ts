@@ -51,7 +51,7 @@ export function createPlanObjects(options: PlanObjectsOptions): PlanObjects {
   return {
     async apply(target, fence, plan, phase, signal) {
       const context = await open(target, fence, signal);
-      const kubePlan = readPlan(plan.objects);
+      const kubePlan = readPlan(plan);
       // A rollback brings an old Plan under the policy of today.
       await assertAllowed(cluster, kubePlan, target, policy, signal);
       const manifests = await planManifests(
@@ -86,7 +86,7 @@ export function createPlanObjects(options: PlanObjectsOptions): PlanObjects {
       const context = await open(target, fence, signal);
       await pruneTarget(
         context,
-        keep.map((plan: Plan) => readPlan(plan.objects)),
+        keep.map((plan: Plan) => readPlan(plan)),
       );
     },
   };

@@ -18,7 +18,7 @@ import { readTargetState } from './targetState';
 /** Kinds that every target has, whatever its Plans name. */
 const ALWAYS = ['v1/ConfigMap', 'v1/Service'];
 /** Roles of what a Plan names. */
-const PRUNED = ['config', 'shared', 'main-service', 'route'];
+export const PRUNED_ROLES = ['config', 'shared', 'main-service', 'route'];
 
 /** The same object whatever version of its API it was written in. */
 export function identityOf({
@@ -68,7 +68,7 @@ export async function pruneTarget(
       const isLeft =
         role === 'generation-service'
           ? generation !== undefined && !generations.has(generation)
-          : PRUNED.includes(role) && !named.has(identityOf(ref));
+          : PRUNED_ROLES.includes(role) && !named.has(identityOf(ref));
       if (
         !isLeft ||
         targetLabel(target) !== existing.metadata.labels?.[TARGET_LABEL]

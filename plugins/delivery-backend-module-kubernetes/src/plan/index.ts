@@ -14,6 +14,7 @@ export {
 } from './policy';
 export { isVersionedName, type SecretReference } from './secretReferences';
 export { assertAllowed } from './scope';
+export { planReferences } from './references';
 export {
   containersOf,
   mapping,

@@ -55,6 +55,8 @@ export interface KubePlan {
   needed: KubeObject[];
   /** Everything else, in the order in which it is applied. */
   shared: KubeObject[];
+  /** Run as hooks, each when its time has come; with the new names of ConfigMaps. */
+  jobs: KubeObject[];
   secrets: SecretReference[];
   /** As rendered: for the policy. */
   items: PlanItem[];
@@ -66,14 +68,21 @@ const MAX_OBJECT_BYTES = 1_500_000;
 const DNS_LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /**
- * Reads the objects of a Plan. Pure: the same objects are the same Plan.
+ * Reads the objects of a Plan. Pure: the same objects are the same Plan. `jobs`
+ * names the Jobs among them that run as hooks.
  *
  * Errors: `InputError` naming file and line, or the object, for what no cluster
  * could run: no Deployment or several, a selector that misses its own pods,
  * names that collide, objects that are too big.
  */
-export function readPlan(objects: PlanObject[]): KubePlan {
-  const items = objects.map(readItem);
+export function readPlan({
+  objects,
+  jobs: hooks = [],
+}: {
+  objects: PlanObject[];
+  jobs?: string[];
+}): KubePlan {
+  const items = objects.map(object => readItem(object, hooks));
   assertNoCollisions(items);
   const ignored: string[] = [];
   const workloadItem = theDeployment(items);
@@ -89,12 +98,15 @@ export function readPlan(objects: PlanObject[]): KubePlan {
   const names = new Map<string, string>();
   const configMaps: KubeObject[] = [];
   const scalers: Scaler[] = [];
+  const jobs: KubeObject[] = [];
   const rest: KubeObject[] = [];
   for (const item of items) {
     const { object, place } = item;
     const scaler = scalerOf(object, workload.metadata.name);
     if (item === workloadItem) {
       continue;
+    } else if (object.kind === 'Job') {
+      jobs.push(object);
     } else if (scaler) {
       scalers.push(scaler);
     } else if (
@@ -119,7 +131,7 @@ export function readPlan(objects: PlanObject[]): KubePlan {
   const { traffic, others } = splitTrafficObjects(rest, podLabels);
   const needed = others.filter(isNeededByPods);
   const shared = others.filter(object => !isNeededByPods(object));
-  for (const object of [workload, ...shared]) {
+  for (const object of [workload, ...shared, ...jobs]) {
     podSpecsOf(object).forEach(({ spec }) => renameConfigMaps(spec, names));
   }
   const minimum = Math.max(
@@ -133,6 +145,7 @@ export function readPlan(objects: PlanObject[]): KubePlan {
     configMaps,
     configNames: new Map([...names].map(([name, hashed]) => [hashed, name])),
     scalers,
+    jobs,
     needed: inOrder(needed),
     shared: inOrder(shared),
     secrets: secretReferencesOf(items.map(({ object }) => object)),
@@ -141,7 +154,7 @@ export function readPlan(objects: PlanObject[]): KubePlan {
   };
 }
 
-function readItem(object: PlanObject): PlanItem {
+function readItem(object: PlanObject, hooks: string[]): PlanItem {
   const place = object.origin ?? object.id;
   if (object.bytes.length > MAX_OBJECT_BYTES) {
     throw new InputError(
@@ -167,9 +180,10 @@ function readItem(object: PlanObject): PlanItem {
       `${place}: "${reserved}" is set by Slipway; remove it from the manifest`,
     );
   }
-  if (RUN_ONCE.has(kind)) {
+  const isHook = kind === 'Job' && hooks.includes(name);
+  if (RUN_ONCE.has(kind) && !isHook) {
     throw new InputError(
-      `${place}: a ${kind} runs once and is not taken among the manifests of a service; run it as a CronJob, or as an init container of the Deployment`,
+      `${place}: a ${kind} runs once and is not taken among the manifests of a service; name it under hooks in the delivery definition, or make it a CronJob or an init container`,
     );
   }
   // The cluster writes it; applying it would be a conflict.

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isKnown, TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { openSession } from './session';
@@ -26,6 +27,35 @@ describeOnCluster('A plain Deployment that was there before', () => {
     return isKnown(seen) ? seen.known.generations : [];
   };
 
+  let asking: Promise<void> = Promise.resolve();
+  let isAsking = false;
+
+  /** One request after the other, until the test has ended. */
+  function startAsking(target: TargetRef) {
+    const answers: string[] = [];
+    const failures: unknown[] = [];
+    isAsking = true;
+    asking = (async () => {
+      while (isAsking) {
+        try {
+          const { version = '?' } = await rooms.world.request(target);
+          answers.push(version);
+        } catch (error) {
+          failures.push(error);
+        }
+        await delay(20);
+      }
+    })();
+    return { answers, failures };
+  }
+
+  async function stopAsking() {
+    isAsking = false;
+    await asking;
+  }
+
+  afterEach(stopAsking);
+
   it('is seen, taken over without a lost request, and given back', async () => {
     const { world, workloads, traffic, objects } = rooms;
     const { client, namespace } = world;
@@ -39,26 +69,20 @@ describeOnCluster('A plain Deployment that was there before', () => {
       return answer.version === 'plain';
     });
 
-    const answers: string[] = [];
-    const failures: unknown[] = [];
-    let stopped = false;
-    const load = (async () => {
-      while (!stopped) {
-        try {
-          const { status, version = '?' } = await world.request(target);
-          answers.push(version);
-          if (status !== 200) {
-            failures.push(status);
-          }
-        } catch (error) {
-          failures.push(error);
-        }
-      }
-    })();
+    const untouched = (await hands.get(name)).spec;
+    const { answers, failures } = startAsking(target);
 
     const fence = (revision: number) => ({ epoch: 1, revision });
     const plan = await world.plan(target, { version: 'one', route: false });
-    await objects.apply(target, fence(1), plan, 'before', quiet);
+    // Its Service is kubectl's, until a person says otherwise.
+    await expect(
+      objects.apply(target, fence(1), plan, 'before', quiet),
+    ).rejects.toMatchObject({
+      name: 'ConflictError',
+      message: expect.stringMatching(/spec\.selector .* belongs to kubectl/),
+    });
+    const takeOver = { ...fence(1), takeOver: true } as const;
+    await objects.apply(target, takeOver, plan, 'before', quiet);
     await workloads.ensure(
       target,
       fence(1),
@@ -71,8 +95,7 @@ describeOnCluster('A plain Deployment that was there before', () => {
     });
     const adopted = seen.find(({ generation }) => generation !== 'one');
     expect(adopted?.generation).toMatch(/^adopted-[0-9a-f]{8}$/);
-    const { metadata } = await hands.get(name);
-    expect(metadata.generation).toBe(1);
+    expect((await hands.get(name)).spec).toEqual(untouched);
 
     const shares = [{ generation: 'one', percent: 100 }];
     await poll('the traffic is ours', async () => {
@@ -93,11 +116,8 @@ describeOnCluster('A plain Deployment that was there before', () => {
         (left.status?.replicas ?? 0) === 0
       );
     });
-    await poll('some more answers', async () => {
-      const wanted = answers.length + 20;
-      await poll('answers', async () => answers.length >= wanted);
-      return true;
-    });
+    const enough = answers.length + 20;
+    await poll('some more answers', async () => answers.length >= enough);
     expect(answers.at(-1)).toBe('one');
 
     const { context, deployments } = await openSession(
@@ -122,8 +142,7 @@ describeOnCluster('A plain Deployment that was there before', () => {
         ...Object.keys(given.metadata.annotations ?? {}),
       ].filter(key => key.startsWith('slipway.dev/')),
     ).toEqual([]);
-    stopped = true;
-    await load;
+    await stopAsking();
     expect(failures).toEqual([]);
     expect(new Set(answers)).toEqual(new Set(['plain', 'one']));
   });

@@ -39,7 +39,7 @@ export function createDelegatedRollout(options: {
     lower: lowerStrategy,
     async start(target, fence, run, signal) {
       const { key, generation, plan, replicas, program, paused } = run;
-      const kubePlan = readPlan(plan.objects);
+      const kubePlan = readPlan(plan);
       const session = await openSession(cluster, target, fence, signal);
       const { context, deployments } = session;
       const { name } = kubePlan.workload.metadata;

@@ -4,3 +4,5 @@ export { release } from './adoption';
 export type { PlatformDigests } from './digests';
 export { readAdoptedPods } from './readTarget';
 export { formatScale, parseScale } from './deploymentManifest';
+export { dryRunPlan, type DryRunItem } from './dryRun';
+export { readDeployments, type LiveDeployment } from './readTarget';

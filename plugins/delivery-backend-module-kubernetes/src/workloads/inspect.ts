@@ -1,27 +1,38 @@
 import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
-import { PlanObject } from '@slipway/backstage-plugin-delivery-node';
+import { Plan, PlanReference } from '@slipway/backstage-plugin-delivery-node';
 import { ClusterAccess } from '../clusterAccess';
-import { assertAllowed, ManifestPolicy, readPlan } from '../plan';
+import {
+  assertAllowed,
+  ManifestPolicy,
+  planReferences,
+  readPlan,
+} from '../plan';
+import { assertAccepted } from './dryRun';
 
 /** A cluster that answers slowly must not hold a Plan for ever. */
 const INSPECT_LIMIT_MS = 60_000;
 
 /**
  * Looks at a rendered Plan before anything is applied: whether it is one, what
- * the platform's policy says, and whether the cluster knows its kinds.
+ * the platform's policy says, whether the cluster would take every object of
+ * it, and what it refers to.
  *
  * Errors: `InputError` with file and line; what the client throws.
  */
 export async function inspectPlan(options: {
   cluster: ClusterAccess;
   policy: ManifestPolicy;
-  objects: PlanObject[];
+  plan: Pick<Plan, 'objects' | 'jobs' | 'images'>;
   target: TargetRef;
   signal?: AbortSignal;
-}): Promise<{ replicas: number; ignored: string[] }> {
-  const { cluster, policy, objects, target } = options;
+}): Promise<{
+  replicas: number;
+  ignored: string[];
+  references: PlanReference[];
+}> {
+  const { cluster, policy, plan, target } = options;
   const signal = options.signal ?? AbortSignal.timeout(INSPECT_LIMIT_MS);
-  const kubePlan = readPlan(objects);
+  const kubePlan = readPlan(plan);
   const warnings = await assertAllowed(
     cluster,
     kubePlan,
@@ -29,8 +40,15 @@ export async function inspectPlan(options: {
     policy,
     signal,
   );
+  await assertAccepted({ cluster, kubePlan, plan, target, signal });
   return {
     replicas: kubePlan.replicas,
     ignored: [...kubePlan.ignored, ...warnings],
+    references: await planReferences(
+      cluster.client,
+      kubePlan,
+      await cluster.namespaceOf(target),
+      signal,
+    ),
   };
 }

@@ -40,15 +40,20 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
   const plans = new WeakMap<Plan, KubePlan>();
 
   function kubePlanOf(plan: Plan): KubePlan {
-    const known = plans.get(plan) ?? readPlan(plan.objects);
+    const known = plans.get(plan) ?? readPlan(plan);
     plans.set(plan, known);
     return known;
   }
 
   return {
     fencing: 'compare-and-set',
-    inspect: async (objects, _images, target) =>
-      await inspectPlan({ cluster, policy, objects, target }),
+    inspect: async (objects, images, target, { jobs } = {}) =>
+      await inspectPlan({
+        cluster,
+        policy,
+        plan: { objects, images, jobs },
+        target,
+      }),
     async ensure(target, fence, { inPlace, ...wish }, signal) {
       const kubePlan = kubePlanOf(wish.plan);
       const session = await openSession(cluster, target, fence, signal);

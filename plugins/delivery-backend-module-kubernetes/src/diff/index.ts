@@ -1,0 +1,2 @@
+export { createPlanDiff } from './planDiff';
+export { compareFields } from './compareFields';
