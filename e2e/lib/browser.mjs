@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
-import { FRONTEND, root } from './portal.mjs';
+import { FRONTEND, root, until } from './portal.mjs';
 
 const CANDIDATES = [
   process.env.CHROMIUM,
@@ -38,8 +38,9 @@ export async function signIn(browser, options = {}) {
     ...options,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
-  await page.goto(FRONTEND);
+  // Generous: a machine may be busy with other things.
+  page.setDefaultTimeout(120_000);
+  await page.goto(FRONTEND, { waitUntil: 'domcontentloaded' });
   await enter(page);
   return page;
 }
@@ -51,27 +52,50 @@ async function enter(page) {
   await button.waitFor({ state: 'hidden' });
 }
 
-/** Goes to a path of the portal; a page that was loaded anew asks to enter again. */
+/** Goes to a path of the portal, as a link of it would: nothing is loaded anew. */
 export async function open(page, path) {
-  await page.goto(`${FRONTEND}${path}`);
-  const button = page.getByRole('button', { name: 'Enter' });
-  const content = page
+  if (new URL(page.url()).pathname === path) {
+    // A page that shows what was typed into it before is not a new one.
+    await go(page, '/');
+  }
+  await go(page, path);
+  await page
     .getByRole('main')
     .or(page.getByRole('tab'))
-    .or(page.getByRole('article'));
-  await button.or(content).first().waitFor();
-  if (await button.isVisible()) await enter(page);
+    .or(page.getByRole('article'))
+    .first()
+    .waitFor();
+}
+
+function go(page, path) {
+  return page.evaluate(to => {
+    window.history.pushState({}, '', to);
+    window.dispatchEvent(new PopStateEvent('popstate', { state: {} }));
+  }, path);
+}
+
+/** The page stands when nothing of it loads any more. */
+export async function settled(page) {
+  await until('nothing loads any more', () =>
+    page.evaluate(
+      () =>
+        document.querySelectorAll('[aria-busy="true"], .MuiSkeleton-root')
+          .length === 0,
+    ),
+  );
 }
 
 export async function screenshot(page, name) {
+  await settled(page);
   const file = path.join(root, 'docs', 'screenshots', `${name}.png`);
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  await page.screenshot({ path: file });
+  await page.screenshot({ path: file, animations: 'disabled' });
   return file;
 }
 
 /** A picture of the whole page: the window grows with it, so that nothing that is fixed to its edges stands in the middle. */
 export async function wholePage(page, name) {
+  await settled(page);
   const size = page.viewportSize();
   const height = await page.evaluate(() =>
     Math.max(

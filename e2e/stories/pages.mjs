@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { accessibilityProblems, overflowOf } from '../lib/accessibility.mjs';
 import { Api } from '../lib/api.mjs';
-import { open, screenshot, signIn, wholePage } from '../lib/browser.mjs';
+import {
+  open,
+  screenshot,
+  settled,
+  signIn,
+  wholePage,
+} from '../lib/browser.mjs';
 import { releaseHolds, tabOf, targetOf } from '../lib/delivery.mjs';
 import { until } from '../lib/portal.mjs';
 import { STORY } from './story.mjs';
@@ -37,15 +43,13 @@ export function pageStories({ browser, tab }) {
     };
   });
 
-  /** The page stands when nothing of it loads any more. */
   async function stands(on) {
-    await until('the page stands', () =>
-      on.evaluate(
-        () =>
-          document.querySelectorAll('[aria-busy="true"], .MuiSkeleton-root')
-            .length === 0 && /Live/.test(document.body.innerText),
-      ),
-    );
+    await on
+      .getByText('Live', { exact: true })
+      .or(on.getByText('Staging', { exact: true }))
+      .first()
+      .waitFor();
+    await settled(on);
     await on.waitForTimeout(700);
   }
 
