@@ -9,6 +9,7 @@ import {
   Connection,
   ConnectionFactory,
   DelegatedRollout,
+  InstanceNews,
 } from '@slipway/backstage-plugin-delivery-node';
 
 /*
@@ -54,6 +55,7 @@ function standIn(
   const watchers: Array<{
     onChange: (target: TargetRef, state: Observed<InstanceState[]>) => void;
     signal: AbortSignal;
+    onNews?: (news: InstanceNews) => void;
   }> = [];
   let failure = firstFailure;
   let actual: Connection | undefined;
@@ -68,7 +70,7 @@ function standIn(
         actual = await factory.create(name);
         logger.info(`${label} has started`);
         for (const watcher of watchers) {
-          actual.live.watch(watcher.onChange, watcher.signal);
+          actual.live.watch(watcher.onChange, watcher.signal, watcher.onNews);
         }
       } catch (error) {
         failure = messageOf(error);
@@ -144,15 +146,28 @@ function standIn(
     get jobs() {
       return ready().jobs;
     },
+    async check(...args) {
+      if (actual) {
+        return (await actual.check?.(...args)) ?? [];
+      }
+      return [
+        {
+          id: 'connection',
+          title: `${label} starts`,
+          status: 'missing',
+          message: failure,
+        },
+      ];
+    },
     get delegated() {
       return actual ? actual.delegated : notYetDelegated;
     },
     live: {
-      watch(onChange, watchSignal) {
+      watch(onChange, watchSignal, onNews) {
         if (actual) {
-          actual.live.watch(onChange, watchSignal);
+          actual.live.watch(onChange, watchSignal, onNews);
         } else {
-          watchers.push({ onChange, signal: watchSignal });
+          watchers.push({ onChange, signal: watchSignal, onNews });
         }
       },
     },

@@ -6,7 +6,10 @@ import {
   TargetRef,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
-import { Connection } from '@slipway/backstage-plugin-delivery-node';
+import {
+  Connection,
+  InstanceNews,
+} from '@slipway/backstage-plugin-delivery-node';
 import { Live, LiveChange, LiveListener, LivePosition } from './types';
 
 /*
@@ -29,13 +32,15 @@ export interface LiveOptions {
   /** By environment name; environments may share a connection. */
   connections: ReadonlyMap<string, Pick<Connection, 'live' | 'type' | 'name'>>;
   logger: LoggerService;
+  /** Hears what happened to instances by itself. Never throws. */
+  onNews?: (news: InstanceNews) => void;
   clock?: () => number;
   maxTargets?: number;
 }
 
 /** Keeps the latest instances of each target, whoever looks. */
 export function createLive(options: LiveOptions): Live {
-  const { connections, logger } = options;
+  const { connections, logger, onNews } = options;
   const clock = options.clock ?? Date.now;
   const maxTargets = options.maxTargets ?? MAX_TARGETS;
   const process = randomBytes(6).toString('hex');
@@ -81,11 +86,19 @@ export function createLive(options: LiveOptions): Live {
         }
         watched.add(connection.live);
         try {
-          connection.live.watch((target, state) => {
-            if (!signal.aborted) {
-              record(target, state);
-            }
-          }, signal);
+          connection.live.watch(
+            (target, state) => {
+              if (!signal.aborted) {
+                record(target, state);
+              }
+            },
+            signal,
+            news => {
+              if (!signal.aborted) {
+                onNews?.(news);
+              }
+            },
+          );
         } catch (error) {
           // The port says that it never throws; if it does, only this
           // connection's targets stay unknown.

@@ -40,6 +40,8 @@ export interface Observation {
 export interface Observer {
   /** Without asking the connection: what the watch has brought. For lists. */
   glance(target: TargetRef, record: TargetRecord): Observation;
+  /** The rates of stable alone, over the last minute. Never throws. */
+  rates(target: TargetRef, record: TargetRecord): Promise<TrackMetrics[]>;
   /** Everything a page shows of one target. Never throws. */
   observe(target: TargetRef, record: TargetRecord): Promise<Observation>;
 }
@@ -90,8 +92,40 @@ export function createObserver(options: ObserverOptions): Observer {
     };
   }
 
+  /** The rates of stable alone, shared with who looks at the same. */
+  function rates(
+    target: TargetRef,
+    record: TargetRecord,
+  ): Promise<TrackMetrics[]> {
+    const connection = connections.get(target.environment);
+    const generations = trackGenerations(record).filter(
+      ({ track }) => track === 'stable',
+    );
+    if (!connection || generations.length === 0) {
+      return Promise.resolve([]);
+    }
+    return trackReads.read(
+      `${stringifyTarget(target)} ${generations[0].generation}`,
+      () =>
+        attempt<TrackMetrics[]>(
+          'The rates of stable',
+          target,
+          signal =>
+            readTracks(
+              connection.metrics,
+              target,
+              generations,
+              clock(),
+              signal,
+            ),
+          () => [],
+        ),
+    );
+  }
+
   return {
     glance,
+    rates,
     async observe(target, record) {
       const connection = connections.get(target.environment);
       const fromWatch = toWorkloads(live.instances(target), record);

@@ -23,6 +23,7 @@ import {
   createEventsService,
   createRouter,
   createServices,
+  HealthWatch,
   readMachines,
   registerPermissions,
 } from '../api';
@@ -33,7 +34,12 @@ import {
   readEnvironments,
 } from '../definition';
 import { Engine, createEngine } from '../engine';
-import { createChangeStream, createLive, createObserver } from '../live';
+import {
+  createChangeStream,
+  createLive,
+  createNewsRecorder,
+  createObserver,
+} from '../live';
 import { createStore } from '../store';
 import { Ports } from './ports';
 import { createReleases } from './releases';
@@ -111,7 +117,11 @@ export async function startDelivery(
 
   started.engine = engine;
 
-  const live = createLive({ connections, logger });
+  const live = createLive({
+    connections,
+    logger,
+    onNews: createNewsRecorder({ store, logger }),
+  });
   live.onChange(({ target }) => engine.poke(target));
   const stream = createChangeStream({ store, live, logger });
   const allowDisabled =
@@ -136,6 +146,8 @@ export async function startDelivery(
           environments,
           connections,
           observer: createObserver({ connections, live, logger }),
+          healthWatch: new HealthWatch({ store, clock, logger }),
+          shutdown: shutdown.signal,
           releases: releases.maker,
           deployments: engine,
           judge,

@@ -1,14 +1,17 @@
 import {
+  ConnectionCheck,
   DelegatedState,
   GenerationRole,
   InstanceState,
   JobState,
   LogChunk,
   MeasurementOutcome,
+  Reason,
   Observed,
   OperationView,
   StrategyModel,
   TargetRef,
+  TimelineEvent,
   TrafficShare,
   TrafficState,
   WorkloadsState,
@@ -225,6 +228,34 @@ export interface TrafficRouter {
   ): Promise<Observed<TrafficState>>;
 }
 
+/** One field of an object, and how it would change. @public */
+export interface FieldChange {
+  /** `spec.template.spec.containers[app].image` */
+  path: string;
+  /** Shortened; absent: it was not there, or it is a secret's. */
+  before?: string;
+  after?: string;
+}
+
+/** @public */
+export interface ObjectChange {
+  /** Kind and name as the Plan has them: `Deployment/checkout`. */
+  id: string;
+  change: 'added' | 'changed' | 'removed';
+  fields: FieldChange[];
+  /** Fields that are left out of `fields`. */
+  more: number;
+  /** What is in its way, for people: fields of others, or a refusal. */
+  problem?: string;
+}
+
+/** What bringing a Plan would change, beside what runs now. @public */
+export interface PlanDiff {
+  changes: ObjectChange[];
+  /** Objects that stay as they are. */
+  unchanged: number;
+}
+
 /** Objects beside the workloads. `before`: additive only; `promote`: the shared ones. @public */
 export interface PlanObjects {
   apply(
@@ -240,6 +271,12 @@ export interface PlanObjects {
     keep: Plan[],
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * What applying the Plan would change of what runs, its workload included;
+   * asked of the environment itself, and nothing is written. Values of secrets
+   * are in no answer.
+   */
+  diff?(target: TargetRef, plan: Plan, signal: AbortSignal): Promise<PlanDiff>;
 }
 
 /**
@@ -284,15 +321,40 @@ export interface DelegatedRollout {
   ): Promise<Observed<DelegatedState | undefined>>;
 }
 
+/**
+ * Something that happened to instances without us: a restart, an eviction, an
+ * autoscaler's decision. It becomes an entry of the target's timeline.
+ *
+ * @public
+ */
+export interface InstanceNews {
+  /**
+   * Names what happened, the same wherever and whenever it is told: two
+   * backends that both saw it make one entry.
+   */
+  key: string;
+  target: TargetRef;
+  atMs: number;
+  /** kebab-case: `instance-restarted`, `instance-evicted`, `instance-replaced`, `scaled`... */
+  type: string;
+  message: string;
+  level: TimelineEvent['level'];
+  generation?: string;
+  reason?: Reason;
+}
+
 /** Watches instances. One watch, whatever number of people look. @public */
 export interface LiveSource {
   /**
    * Calls back with the whole state of a target whenever it changes, and with
    * `unknown` when the source is lost. Never throws; ends with the signal.
+   * A source that can tell also says what happened by itself; who does not ask
+   * for that gives no `onNews`.
    */
   watch(
     onChange: (target: TargetRef, state: Observed<InstanceState[]>) => void,
     signal: AbortSignal,
+    onNews?: (news: InstanceNews) => void,
   ): void;
 }
 
@@ -401,6 +463,11 @@ export interface Connection {
     signal: AbortSignal,
   ): Promise<MetricLabels>;
   logs?: LogProvider;
+  /**
+   * Holds what the world gives us against what is needed, for one target;
+   * asked for by people. Errors: none for what is missing, that is an answer.
+   */
+  check?(target: TargetRef, signal: AbortSignal): Promise<ConnectionCheck[]>;
   /** May the roles be told apart in the world already, so that names stay stable? */
   describeRole?(role: GenerationRole): string;
 }
