@@ -89,6 +89,8 @@ export async function runTargetTick(
     if (tellSiblings && !parent.aborted) {
       await pokeSiblings(context, stringifyTarget(target));
     }
+    // A renewal that meets the give-back would find the lease lost.
+    keeper.stop();
     await giveBack(context, keeper, wakeAtMs, parent);
   } finally {
     keeper.stop();

@@ -30,6 +30,50 @@ interface DbEvent {
   reason: string | null;
 }
 
+const MEASUREMENT_ROWS = {
+  deployment_id: 'text',
+  analysis_id: 'text',
+  metric: 'text',
+  at_ms: 'bigint',
+  data: 'text',
+} as const;
+
+const EVENT_ROWS = {
+  id: 'text',
+  at_ms: 'bigint',
+  type: 'text',
+  message: 'text',
+  level: 'text',
+  service_ref: 'text',
+  environment: 'text',
+  target_id: 'text',
+  release_id: 'text',
+  deployment_id: 'text',
+  actor: 'text',
+  reason: 'text',
+} as const;
+
+function eventToDb(event: TimelineEvent) {
+  const { service, environment } = event;
+  return {
+    id: event.id,
+    at_ms: event.atMs,
+    type: event.type,
+    message: event.message,
+    level: event.level,
+    service_ref: service,
+    environment: nullable(environment),
+    target_id:
+      environment === undefined
+        ? null
+        : stringifyTarget({ service, environment }),
+    release_id: nullable(event.releaseId),
+    deployment_id: nullable(event.deploymentId),
+    actor: nullableJson(event.actor),
+    reason: nullableJson(event.reason),
+  };
+}
+
 /** What was measured and what happened: facts that are only ever added. */
 export function createHistory(
   context: StoreContext,
@@ -113,14 +157,6 @@ export function createHistory(
   };
 }
 
-const MEASUREMENT_ROWS = {
-  deployment_id: 'text',
-  analysis_id: 'text',
-  metric: 'text',
-  at_ms: 'bigint',
-  data: 'text',
-} as const;
-
 /** Adds those that are not there yet. */
 export async function insertMeasurements(
   { dialect }: StoreContext,
@@ -147,42 +183,6 @@ export async function insertMeasurements(
      on conflict (deployment_id, analysis_id, metric, at_ms) do nothing`,
     [jsonParameter(rows)],
   );
-}
-
-const EVENT_ROWS = {
-  id: 'text',
-  at_ms: 'bigint',
-  type: 'text',
-  message: 'text',
-  level: 'text',
-  service_ref: 'text',
-  environment: 'text',
-  target_id: 'text',
-  release_id: 'text',
-  deployment_id: 'text',
-  actor: 'text',
-  reason: 'text',
-} as const;
-
-function eventToDb(event: TimelineEvent) {
-  const { service, environment } = event;
-  return {
-    id: event.id,
-    at_ms: event.atMs,
-    type: event.type,
-    message: event.message,
-    level: event.level,
-    service_ref: service,
-    environment: nullable(environment),
-    target_id:
-      environment === undefined
-        ? null
-        : stringifyTarget({ service, environment }),
-    release_id: nullable(event.releaseId),
-    deployment_id: nullable(event.deploymentId),
-    actor: nullableJson(event.actor),
-    reason: nullableJson(event.reason),
-  };
 }
 
 function eventFromDb(row: DbEvent): TimelineEvent {
