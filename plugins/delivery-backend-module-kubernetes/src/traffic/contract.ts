@@ -16,7 +16,7 @@ import { KubeObject } from '../client';
  *      rules of routes, as `slipway-traffic`
  *   3. applies `planPart(route)` of the routes as `slipway`; a new route is
  *      attached to its gateways only by this, and so serves nothing before
- * In phase `before` all three are done when the target has no main Service in
+ * In phase `before` all three are done until they were done once for the target
  * the cluster yet (nothing is replaced by that), else in phase `promote`.
  * What a Plan does not name any more is deleted by `prune` as anything else.
  *
