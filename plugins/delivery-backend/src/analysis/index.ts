@@ -1,5 +1,5 @@
 export { judge } from './judge';
 export { measure } from './measure';
 export { nextMeasurementAtMs } from './windows';
-export { formatValue, labelOf } from './names';
+export { formatLimits, formatValue, labelOf } from './names';
 export { newInCanary } from './logs';

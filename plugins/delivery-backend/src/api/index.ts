@@ -8,7 +8,7 @@ export type { Audit, Authorizer } from './auth';
 export { createEventsService } from './events';
 export { createRouter } from './createRouter';
 export type { RouterOptions } from './createRouter';
-export { createServices } from './services';
+export { HealthWatch, createServices } from './services';
 export type { ReleaseMaker, ServiceDependencies } from './services';
 export {
   createDeliveryServiceConditionalDecision,

@@ -100,7 +100,15 @@ export function createTargetsStore(context: StoreContext): TargetsStore {
       return row && fromDb(row);
     },
 
-    async list({ environment, owner, system, service, attention, ...page }) {
+    async list({
+      environment,
+      owner,
+      system,
+      service,
+      attention,
+      unwell = [],
+      ...page
+    }) {
       const query = select().whereNull('removed_at_ms');
       if (environment !== undefined) {
         query.where({ environment });
@@ -115,7 +123,7 @@ export function createTargetsStore(context: StoreContext): TargetsStore {
         query.where({ service_ref: service });
       }
       if (attention) {
-        query.where(any =>
+        query.where(any => {
           any
             .whereNotNull('hold')
             .orWhereNotNull('foreign_epoch')
@@ -125,8 +133,11 @@ export function createTargetsStore(context: StoreContext): TargetsStore {
                 .whereRaw('deployments.target_id = targets.target_id')
                 .where({ terminal: 0 })
                 .whereIn('status', ['paused', 'errored']),
-            ),
-        );
+            );
+          if (unwell.length > 0) {
+            any.orWhereIn('target_id', unwell.slice(0, 500));
+          }
+        });
       }
       return readPage<DbTarget, TargetRow>(query, BY_SERVICE, page, fromDb);
     },

@@ -59,6 +59,9 @@ export class DefaultTargets implements TargetsService {
   ): Promise<Page<TargetView>> {
     const page = await this.#deps.store.targets.list({
       ...query,
+      ...(query.attention
+        ? { unwell: this.#deps.healthWatch?.targets() ?? [] }
+        : {}),
       filter: context.grants.filter(deliveryTargetReadPermission),
     });
     return {

@@ -31,6 +31,9 @@ export function createServices(
   audit: Audit,
 ): ApiServices {
   const targets = new TargetReader(deps);
+  if (deps.healthWatch && deps.shutdown) {
+    deps.healthWatch.start(row => targets.health(row), deps.shutdown);
+  }
   const access = new Access(authorizer, deps.store);
   return {
     services: new AuthorizedServices(

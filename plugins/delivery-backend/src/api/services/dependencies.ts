@@ -13,6 +13,7 @@ import {
 import { Connection } from '@slipway/backstage-plugin-delivery-node';
 import type { DeliveryStore } from '../../store';
 import { Observer } from '../../live';
+import { HealthWatch } from './healthWatch';
 
 /** What the API needs of an environment's configuration. */
 export interface EnvironmentInfo {
@@ -69,6 +70,10 @@ export interface ServiceDependencies {
   environments: EnvironmentInfo[];
   connections: ReadonlyMap<string, Connection>;
   observer: Observer;
+  /** Finds what is unwell while nobody looks; absent: lists tell of instances only. */
+  healthWatch?: HealthWatch;
+  /** Ends the health watch; without it, it is not started. */
+  shutdown?: AbortSignal;
   releases: ReleaseMaker;
   deployments: DeploymentMaker;
   judge: Judge;

@@ -1,3 +1,4 @@
+export { HealthWatch } from './healthWatch';
 export { createServices } from './createServices';
 export type { ApiServices } from './createServices';
 export type {

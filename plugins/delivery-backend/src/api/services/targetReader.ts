@@ -8,7 +8,13 @@ import {
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import type { TargetRow } from '../../store';
-import { ReleaseLabel, environmentView, targetView } from '../views';
+import {
+  ReleaseLabel,
+  environmentView,
+  steadyMetrics,
+  targetHealth,
+  targetView,
+} from '../views';
 import { EnvironmentInfo, ServiceDependencies } from './dependencies';
 import { Context } from './types';
 
@@ -86,6 +92,9 @@ export class TargetReader {
       stableRelease,
       open,
       last,
+      ...(detail === 'list'
+        ? { watchedHealth: this.#deps.healthWatch?.find(target) }
+        : {}),
       verdicts:
         detail === 'full' ? await this.verdicts(judged ?? last, row) : [],
       may: permission =>
@@ -96,6 +105,22 @@ export class TargetReader {
           owner: row.owner,
           system: row.system,
         }),
+    });
+  }
+
+  /**
+   * The health of what runs while nobody looks: from the watch, and from rates
+   * where the release is held to some. Costs a query for each of these.
+   */
+  async health(row: TargetRow): Promise<TargetView['health']> {
+    const { observer } = this.#deps;
+    const { target, record } = row;
+    const label = record.stable && (await this.#label(record.stable.releaseId));
+    const metrics = label?.steadyMetrics?.get(target.environment) ?? [];
+    const { workloads } = observer.glance(target, record);
+    return targetHealth(record, undefined, workloads, {
+      tracks: metrics.length > 0 ? await observer.rates(target, record) : [],
+      metrics,
     });
   }
 
@@ -166,7 +191,16 @@ export class TargetReader {
     if (!release) {
       return undefined;
     }
-    const label = { version: release.version, commitSha: release.commit.sha };
+    const label: ReleaseLabel = {
+      version: release.version,
+      commitSha: release.commit.sha,
+      steadyMetrics: new Map(
+        (release.definition?.environments ?? []).map(({ ref, strategy }) => [
+          ref,
+          steadyMetrics(strategy),
+        ]),
+      ),
+    };
     if (this.#labels.size >= MAX_LABELS) {
       this.#labels.clear();
     }

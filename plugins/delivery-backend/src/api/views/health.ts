@@ -2,21 +2,29 @@ import {
   Deployment,
   GenerationRole,
   Health,
+  MetricModel,
   Observed,
   TargetRecord,
   TargetView,
+  TrackMetrics,
   WorkloadsState,
   isKnown,
 } from '@slipway/backstage-plugin-delivery-common';
+import { rateCauses } from './rateHealth';
 
 /**
  * The health of a target in one word. `unknown` wins over everything that
- * would need an observation; nothing deployed is `idle`, not healthy.
+ * would need an observation; nothing deployed is `idle`, not healthy. Rates of
+ * stable that break the release's own thresholds degrade it; no data does not.
  */
 export function targetHealth(
   record: TargetRecord,
   active: Deployment | undefined,
   workloads: Observed<WorkloadsState>,
+  rates: { tracks: TrackMetrics[]; metrics: MetricModel[] } = {
+    tracks: [],
+    metrics: [],
+  },
 ): { status: Health; causes: string[] } {
   if (!record.stable && !record.rollout) {
     return { status: active ? 'progressing' : 'idle', causes: [] };
@@ -24,7 +32,15 @@ export function targetHealth(
   if (!isKnown(workloads)) {
     return { status: 'unknown', causes: [workloads.unknown] };
   }
-  const causes = stableCauses(record, workloads.known);
+  const causes = [
+    ...stableCauses(record, workloads.known),
+    ...rateCauses(
+      rates.tracks.find(
+        ({ generation }) => generation === record.stable?.generation,
+      ),
+      rates.metrics,
+    ),
+  ];
   if (causes.length > 0 && !isReplacing(record)) {
     return { status: 'degraded', causes };
   }

@@ -1,5 +1,7 @@
 export { environmentView } from './environmentView';
 export { notRestorable } from './notRestorable';
+export { targetHealth } from './health';
+export { steadyMetrics } from './rateHealth';
 export { targetView, withRollout } from './targetView';
 export type { ReleaseLabel } from './targetView';
 export {

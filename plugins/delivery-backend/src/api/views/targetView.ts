@@ -2,6 +2,7 @@ import {
   AnalysisVerdict,
   Deployment,
   EnvironmentView,
+  MetricModel,
   TargetView,
 } from '@slipway/backstage-plugin-delivery-common';
 import type { TargetRow } from '../../store';
@@ -13,6 +14,8 @@ import { MayDo, targetVerbs } from './verbs';
 export interface ReleaseLabel {
   version: string;
   commitSha: string;
+  /** What it is held to in the environment, by the environment's name. */
+  steadyMetrics?: ReadonlyMap<string, MetricModel[]>;
 }
 
 export interface TargetViewParts {
@@ -25,6 +28,8 @@ export interface TargetViewParts {
   last?: Deployment;
   verdicts: AnalysisVerdict[];
   may: MayDo;
+  /** Found by the health watch, where nothing is measured for this view. */
+  watchedHealth?: TargetView['health'];
 }
 
 /** The stored record and what was observed, merged into one box. */
@@ -47,7 +52,13 @@ export function targetView(parts: TargetViewParts): TargetView {
     active,
     queued: parts.open.filter(deployment => deployment.id !== active?.id),
     last: parts.last,
-    health: targetHealth(record, active, observation.workloads),
+    health:
+      parts.watchedHealth ??
+      targetHealth(record, active, observation.workloads, {
+        tracks: observation.tracks,
+        metrics:
+          parts.stableRelease?.steadyMetrics?.get(row.target.environment) ?? [],
+      }),
     workloads: observation.workloads,
     traffic: observation.traffic,
     tracks: observation.tracks,

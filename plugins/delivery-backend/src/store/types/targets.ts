@@ -42,6 +42,8 @@ export interface TargetsStore {
       service?: ServiceRef;
       /** Only what waits for a person: a hold, a foreign epoch, paused, errored. */
       attention?: boolean;
+      /** With `attention`: these as well, by `stringifyTarget`; at most 500. */
+      unwell?: string[];
     },
   ): Promise<Page<TargetRow>>;
   /** By lease (epoch) and expected rowVersion; writes `record`, `hold` and `foreignEpoch`. */

@@ -20,6 +20,7 @@ const TONES: Record<InboxKind, Tone> = {
   hold: 'waiting',
   blocked: 'broken',
   degraded: 'broken',
+  unknown: 'unknown',
 };
 
 /** What needs somebody today. */

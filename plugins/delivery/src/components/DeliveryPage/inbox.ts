@@ -11,7 +11,8 @@ export type InboxKind =
   | 'paused'
   | 'hold'
   | 'blocked'
-  | 'degraded';
+  | 'degraded'
+  | 'unknown';
 
 export interface InboxItem {
   kind: InboxKind;
@@ -33,6 +34,7 @@ const ORDER: readonly InboxKind[] = [
   'hold',
   'blocked',
   'degraded',
+  'unknown',
 ];
 
 function ofDeployment(
@@ -78,9 +80,10 @@ function ofTarget(target: TargetView): InboxItem[] {
       deploymentId: hold.deploymentId,
     });
   }
-  if (target.health.status === 'degraded' && !active) {
+  const { status } = target.health;
+  if ((status === 'degraded' || status === 'unknown') && !active) {
     items.push({
-      kind: 'degraded',
+      kind: status,
       service,
       environment: target.environment.name,
       title: target.stable?.version ?? '',

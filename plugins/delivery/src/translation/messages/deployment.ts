@@ -132,6 +132,7 @@ export const page = {
     errored: 'Errored',
     blocked: 'Blocked',
     degraded: 'Degraded',
+    unknown: 'Not known',
   },
 } as const;
 
