@@ -7,7 +7,6 @@ import {
 } from '@slipway/backstage-plugin-delivery-node';
 import { KubeObject, refOf } from '../client';
 import { ClusterAccess } from '../clusterAccess';
-import { ROLE_LABEL, TARGET_LABEL, targetLabel } from '../names';
 import {
   assertAllowed,
   DEFAULT_POLICY,
@@ -21,11 +20,11 @@ import { conflictsOf, describeConflicts } from './owners';
 import { planManifests, PlanManifests } from './planManifests';
 import { pruneTarget } from './prune';
 import { applyScalers } from './scalers';
-import { noteTargetState } from './targetState';
+import { noteTargetState, readTargetState } from './targetState';
 
 export interface PlanObjectsOptions {
   cluster: ClusterAccess;
-  traffic: Pick<ClusterTraffic, 'bind'>;
+  traffic: Pick<ClusterTraffic, 'bind' | 'release'>;
   policy?: ManifestPolicy;
 }
 
@@ -34,8 +33,8 @@ export interface PlanObjectsOptions {
  *
  * `before`: what new pods need and nobody else sees: ConfigMaps by content, and
  * what pods cannot start without where it does not exist yet. A target that has
- * no main Service yet gets its Services and routes as well, as there is nothing
- * that this could disturb.
+ * no traffic yet gets its Services and routes as well, as there is nothing that
+ * this could disturb.
  *
  * `promote`: everything that is shared, in the order of its dependencies.
  */
@@ -70,7 +69,13 @@ export function createPlanObjects(options: PlanObjectsOptions): PlanObjects {
           ...manifests.configMaps,
           ...manifests.needed,
         ]);
-        if (!(await hasMainService(context))) {
+        const { bound } = await readTargetState(
+          client,
+          target,
+          context.namespace,
+          signal,
+        );
+        if (!bound) {
           await applyTraffic(options, context, kubePlan, manifests);
         }
         return;
@@ -84,9 +89,14 @@ export function createPlanObjects(options: PlanObjectsOptions): PlanObjects {
     },
     async prune(target, fence, keep, signal) {
       const context = await open(target, fence, signal);
+      if (keep.length === 0) {
+        // What comes next is the first again.
+        await noteTargetState(context, { bound: false, onlyIfNew: true });
+      }
       await pruneTarget(
         context,
         keep.map((plan: Plan) => readPlan(plan)),
+        options.traffic,
       );
     },
   };
@@ -113,26 +123,6 @@ async function createMissing(
       existing ? undefined : object,
     );
   }
-}
-
-async function hasMainService({
-  client,
-  target,
-  namespace,
-  signal,
-}: WriteContext): Promise<boolean> {
-  const { items } = await client.list(
-    { apiVersion: 'v1', kind: 'Service' },
-    {
-      namespace,
-      labelSelector: `${TARGET_LABEL}=${targetLabel(
-        target,
-      )},${ROLE_LABEL}=main-service`,
-      metadataOnly: true,
-    },
-    signal,
-  );
-  return items.length > 0;
 }
 
 /** In the order of `traffic/contract.ts`. */
@@ -171,4 +161,5 @@ async function applyTraffic(
   for (const object of manifests.routes) {
     await fencedApply(context, refOf(object), () => object);
   }
+  await noteTargetState(context, { bound: true, onlyIfNew: true });
 }

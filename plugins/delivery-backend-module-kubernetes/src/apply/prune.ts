@@ -12,6 +12,7 @@ import {
   targetLabel,
 } from '../names';
 import { KubePlan } from '../plan';
+import { ClusterTraffic } from '../traffic';
 import { fencedDelete, fencedPatch, WriteContext } from './fencedWrite';
 import { readTargetState } from './targetState';
 
@@ -53,6 +54,7 @@ export function namedBy(kubePlan: KubePlan): string[] {
 export async function pruneTarget(
   context: WriteContext,
   kept: KubePlan[],
+  traffic: Pick<ClusterTraffic, 'release'>,
 ): Promise<void> {
   const { client, target, namespace, signal } = context;
   const named = new Set(kept.flatMap(namedBy));
@@ -74,6 +76,10 @@ export async function pruneTarget(
         targetLabel(target) !== existing.metadata.labels?.[TARGET_LABEL]
       ) {
         continue;
+      }
+      if (role === 'generation-service' && generation) {
+        // A route that names what is not there is refused as a whole.
+        await traffic.release(target, context.fence, generation, signal);
       }
       if (existing.metadata.annotations?.[ADOPTED_ANNOTATION]) {
         await giveBack(context, existing);

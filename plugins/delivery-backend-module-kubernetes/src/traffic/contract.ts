@@ -16,8 +16,8 @@ import { KubeObject } from '../client';
  *      rules of routes, as `slipway-traffic`
  *   3. applies `planPart(route)` of the routes as `slipway`; a new route is
  *      attached to its gateways only by this, and so serves nothing before
- * In phase `before` all three are done until they were done once for the target
- * the cluster yet (nothing is replaced by that), else in phase `promote`.
+ * In phase `before` all three are done until they have been done once for the
+ * target (nothing is replaced by that), else in phase `promote`.
  * What a Plan does not name any more is deleted by `prune` as anything else.
  *
  * `workloads` calls `traffic.release(...)` before it removes a generation.

@@ -82,17 +82,16 @@ describeOnCluster('Killed between any two writes', () => {
         config: { GREETING: 'good evening' },
       });
       const wish = { generation: 'one', plan, track: 'stable', replicas: 1 };
-      // Each try is a worker of its own, with an epoch of its own, that gets one
-      // write further on an empty namespace than the one before.
+      // Each try is a worker of its own that gets one write further.
       let died = 0;
-      for (let epoch = 1; ; epoch += 1) {
-        const { workloads, objects } = roomsWith(
-          dyingClient(world.cluster.client, when === 'before' ? 2 : 1, when),
+      for (let at = 1; ; at += 1) {
+        const { workloads: theirs, objects: ofTheirs } = roomsWith(
+          dyingClient(world.cluster.client, at, when),
         );
-        const fence = { epoch, revision: 1 };
+        const fenceOfTheirs = { epoch: at, revision: 1 };
         try {
-          await objects.apply(target, fence, plan, 'before', quiet);
-          await workloads.ensure(target, fence, wish, quiet);
+          await ofTheirs.apply(target, fenceOfTheirs, plan, 'before', quiet);
+          await theirs.ensure(target, fenceOfTheirs, wish, quiet);
           break;
         } catch (error) {
           if (!(error instanceof Killed)) {
@@ -100,24 +99,8 @@ describeOnCluster('Killed between any two writes', () => {
           }
           died += 1;
         }
-        if (await isThere('Deployment')) {
-          break;
-        }
-        expect(epoch).toBeLessThan(60);
       }
       expect(died).toBeGreaterThan(2);
-
-      async function isThere(kind: string) {
-        const { items } = await world.client.list(
-          { apiVersion: 'apps/v1', kind },
-          {
-            namespace: world.namespace,
-            labelSelector: `${TARGET_LABEL}=${targetLabel(target)}`,
-          },
-          quiet,
-        );
-        return items.length > 0;
-      }
 
       const fence = { epoch: 100, revision: 2 };
       const { workloads, objects } = rooms;
