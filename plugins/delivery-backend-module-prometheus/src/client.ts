@@ -184,13 +184,15 @@ function readAnswer(
   );
 }
 
+const NOT_FINITE: Record<string, number> = {
+  '+Inf': Infinity,
+  '-Inf': -Infinity,
+};
+
 /** `+Inf` and `NaN` are numbers for Prometheus. */
 function numberOf(text: unknown): number {
-  return text === '+Inf'
-    ? Infinity
-    : text === '-Inf'
-    ? -Infinity
-    : typeof text === 'string' && text !== ''
-    ? Number(text)
-    : NaN;
+  if (typeof text !== 'string' || text === '') {
+    return NaN;
+  }
+  return NOT_FINITE[text] ?? Number(text);
 }

@@ -13,6 +13,8 @@ import { LABELS, PATTERNS, valuesOf } from './values';
 const TOLERATED_SCRAPES = 2.5;
 const COVERED = 0.5;
 
+const seconds = (durationMs: number) => `${Math.round(durationMs / 1_000)} s`;
+
 interface Compiled {
   source: MetricSource;
   query: QueryTemplate;
@@ -183,8 +185,6 @@ export function createPrometheusProvider(options: {
     },
   };
 }
-
-const seconds = (durationMs: number) => `${Math.round(durationMs / 1_000)} s`;
 
 /** What the numbers say. Never throws. */
 export function outcomeOf(

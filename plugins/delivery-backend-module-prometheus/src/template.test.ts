@@ -13,12 +13,12 @@ function stringsOf(text: string): { strings: string[]; rest: string } {
       strings.push(
         inner.replace(
           /\\(?:U([0-9a-f]{8})|(ufffd)|(.))/g,
-          (__, hex, bad, one) =>
-            hex
-              ? String.fromCodePoint(parseInt(hex, 16))
-              : bad
-              ? '\ufffd'
-              : one,
+          (__, hex?: string, bad?: string, one?: string) => {
+            if (hex) {
+              return String.fromCodePoint(parseInt(hex, 16));
+            }
+            return bad ? '\ufffd' : one ?? '';
+          },
         ),
       );
       return '<>';

@@ -11,11 +11,10 @@ const COPY = /^(shop|grpc)-(g\d)$/;
 const backends: Backends = {
   of(name) {
     const [, main, generation] = COPY.exec(name) ?? [];
-    return main
-      ? { main, generation }
-      : ['shop', 'grpc'].includes(name)
-      ? { main: name }
-      : undefined;
+    if (main) {
+      return { main, generation };
+    }
+    return ['shop', 'grpc'].includes(name) ? { main: name } : undefined;
   },
   name: (main, generation) => `${main}-${generation}`,
   generations: () => GENERATIONS,
@@ -122,8 +121,10 @@ describe('Routes of the Gateway API', () => {
             for (const split of gatewayApi.splits(current, backends)) {
               // ... and within one it is as was asked for.
               for (const { generation, percent } of toShares(
-                split.weights.flatMap(({ generation, weight }) =>
-                  generation ? [{ generation, weight }] : [],
+                split.weights.flatMap(share =>
+                  share.generation
+                    ? [{ generation: share.generation, weight: share.weight }]
+                    : [],
                 ),
               )) {
                 const asked = last.find(

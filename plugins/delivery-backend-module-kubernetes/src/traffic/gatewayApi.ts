@@ -56,6 +56,8 @@ interface ParentStatus {
   conditions?: Condition[];
 }
 
+const weightOf = ({ weight = 1 }: BackendRef) => weight;
+
 export const gatewayApi: Router = {
   id: 'gateway-api',
   kinds: KINDS.map(kind => ({ apiVersion: `${GROUP}/v1`, kind })),
@@ -127,8 +129,6 @@ function isLocalService(ref: BackendRef, route: KubeObject): boolean {
   );
 }
 
-const weightOf = ({ weight = 1 }: BackendRef) => weight;
-
 /** The target's backends of a rule, by main Service. */
 function grouped(
   rule: Rule,
@@ -194,7 +194,8 @@ function withShares(
       }
       written.add(main);
       const all = total(groups.get(main) ?? []) * factor;
-      const sum = alone ? (whole ? WHOLE : FINE) : all;
+      const ofAlone = whole ? WHOLE : FINE;
+      const sum = alone ? ofAlone : all;
       const parts = distribute(shares, sum);
       const idle = backends
         .generations(main)

@@ -5,6 +5,11 @@ import {
   isKnown,
 } from '@slipway/backstage-plugin-delivery-common';
 import { FakeConnection } from '../api/__testUtils__/fakeConnection';
+import {
+  AddedMetricProvider,
+  MetricProvider,
+} from '@slipway/backstage-plugin-delivery-node';
+import { addedMetrics } from './addedMetrics';
 import { createConnections } from './createConnections';
 import { createRetryingConnection } from './retryingConnection';
 
@@ -81,5 +86,87 @@ describe('connections', () => {
     actual.setInstances(target, { known: [], observedAtMs: 1, reflects: 1 });
     expect(heard).toEqual([{ known: [], observedAtMs: 1, reflects: 1 }]);
     abort.abort();
+  });
+
+  describe('with metrics of other modules', () => {
+    const provider = (id: string, names: string[]): MetricProvider => ({
+      id,
+      metrics: () =>
+        names.map(name => ({ name, unit: 'count', description: name })),
+      query: async query => ({
+        query: id,
+        outcome: {
+          type: 'no-data',
+          detail: JSON.stringify(query.labels),
+        },
+      }),
+    });
+    const open = (added: AddedMetricProvider[]) => {
+      const actual = new FakeConnection();
+      actual.metrics = [provider('own', ['success-rate'])];
+      return createConnections({
+        environments: [
+          { name: 'a', connection: { type: 'fake', name: 'one' } },
+          { name: 'b', connection: { type: 'fake', name: 'one' } },
+        ],
+        factories: [
+          {
+            type: 'fake',
+            create: async () =>
+              Object.assign(actual, {
+                metricLabels: async (_: unknown, generation: string) => ({
+                  service: `shop-${generation}`,
+                }),
+              }),
+          },
+        ],
+        metricProviders: added,
+        logger,
+        signal: new AbortController().signal,
+      });
+    };
+
+    it('ask them first, in their environments only, with what the world calls a generation', async () => {
+      const connections = await open([
+        {
+          environments: ['b'],
+          provider: provider('prometheus', ['success-rate', 'errors']),
+        },
+      ]);
+      const ids = (name: string) =>
+        connections.get(name)?.metrics.map(({ id }) => id);
+      expect(ids('a')).toEqual(['own']);
+      expect(ids('b')).toEqual(['prometheus', 'own']);
+      expect(connections.get('b')?.live).toBe(connections.get('a')?.live);
+      expect(
+        await connections.get('b')?.metrics[0].query(
+          {
+            target,
+            generation: 'g1',
+            metric: 'errors',
+            fromMs: 0,
+            toMs: 1,
+          },
+          new AbortController().signal,
+        ),
+      ).toMatchObject({ outcome: { detail: '{"service":"shop-g1"}' } });
+    });
+
+    it('refuse an environment that the platform does not have', async () => {
+      await expect(
+        open([{ environments: ['c'], provider: provider('p', ['x']) }]),
+      ).rejects.toThrow(/"p" measures the environment "c".*one of a, b/);
+    });
+
+    it('let definitions name what they measure, once', () => {
+      expect(
+        addedMetrics([
+          { environments: ['a'], provider: provider('p', ['errors']) },
+          { environments: ['b'], provider: provider('q', ['errors']) },
+        ]),
+      ).toEqual([
+        { name: 'errors', unit: 'count', description: 'errors', minSamples: 1 },
+      ]);
+    });
   });
 });
