@@ -1,4 +1,2 @@
-export {
-  createLocalConnection,
-  type LocalConnectionOptions,
-} from './localConnection';
+export { createLocalConnection } from './localConnection';
+export type { LocalConnectionOptions } from './types';
