@@ -68,7 +68,16 @@ export function blueGreenStories({ portal, tab }) {
       const before = await production();
       url = `${urlOf(before)}/price?item=tea`;
       const requests = countRequests(url, { read: cents });
-      const sha = commitTo(portal, tea(475), 'pricing: tea costs more');
+      const sha = commitTo(
+        portal,
+        {
+          ...tea(475),
+          // Time enough to look at what is kept, also on a busy machine.
+          'delivery.yaml': text =>
+            text.replace('scaleDownDelay: 20s }', 'scaleDownDelay: 2m }'),
+        },
+        'pricing: tea costs more',
+      );
       secondRelease = await releaseCommit(page, 'pricing', {
         message: /tea costs more/,
       });
@@ -158,8 +167,7 @@ export function blueGreenStories({ portal, tab }) {
       assert.ok(
         events.some(({ reason }) => reason?.code === 'instant-way-back'),
       );
-      const tookMs = back.finishedAtMs - back.createdAtMs;
-      assert.ok(tookMs < 5_000, `going back took ${tookMs} ms`);
+      assert.equal(stepOf(back, 'pause').status, 'skipped');
       const held = await production();
       assert.equal(held.hold.by.type, 'user');
       assert.match(held.hold.reason, /tea is too dear/);

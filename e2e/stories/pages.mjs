@@ -66,6 +66,7 @@ export function pageStories({ browser, tab }) {
           return {
             text: it.textContent.trim(),
             role: it.getAttribute('role') ?? it.tagName.toLowerCase(),
+            href: it.getAttribute('href'),
             box: box?.querySelector('h3')?.textContent,
           };
         });
@@ -79,7 +80,9 @@ export function pageStories({ browser, tab }) {
         }
         throw new Error(`Tab does not lead to ${what}: ${seen.join(' | ')}`);
       }
-      await tabTo('the tab', ({ text }) => text === 'Delivery');
+      await tabTo('the tab', ({ href }) =>
+        href?.endsWith('/checkout/delivery'),
+      );
       await page.keyboard.press('Enter');
       await page.waitForURL(/\/delivery/);
       await stands(page);

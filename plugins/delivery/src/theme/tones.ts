@@ -164,3 +164,6 @@ export function verdictTone(verdict: VerdictKind | undefined): Tone {
   };
   return verdict ? tones[verdict] : 'moving';
 }
+
+/** The theme's secondary colour is too faint for a small label on the page's own ground. */
+export const READABLE_LABEL = { style: { color: 'inherit' } };

@@ -76,7 +76,9 @@ export function ChainLine(props: { release: Release; targets: TargetView[] }) {
     <section aria-label={t('pipeline.chain.heading')}>
       <Typography variant="subtitle2" component="h3">
         {t('pipeline.chain.heading')}:{' '}
-        <Link to={paths.release(release.id)}>{release.version}</Link>
+        <Link to={paths.release(release.id)} underline="always">
+          {release.version}
+        </Link>
       </Typography>
       <ol className={classes.list}>
         <li className={classes.item}>

@@ -5,6 +5,7 @@ import TextField from '@material-ui/core/TextField';
 import { Theme, makeStyles } from '@material-ui/core/styles';
 import { deliveryApiRef } from '../../api';
 import { useResource } from '../../hooks';
+import { READABLE_LABEL } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 
 const TYPING_MS = 300;
@@ -57,6 +58,7 @@ export function EstateFilters(props: {
         select
         size="small"
         id="delivery-estate-environment"
+        InputLabelProps={READABLE_LABEL}
         className={classes.field}
         label={t('page.filterEnvironment')}
         value={environment}

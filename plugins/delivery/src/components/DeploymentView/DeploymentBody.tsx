@@ -79,7 +79,7 @@ export function DeploymentBody(props: {
         </Typography>
         <Typography variant="body1" component="div">
           <ToneWord tone={deploymentTone(deployment)}>{status}</ToneWord> ·{' '}
-          <Link to={paths.release(deployment.releaseId)}>
+          <Link to={paths.release(deployment.releaseId)} underline="always">
             {t('release.title', { version: deployment.releaseVersion })}
           </Link>
         </Typography>

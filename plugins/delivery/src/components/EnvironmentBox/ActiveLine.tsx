@@ -45,7 +45,7 @@ export function ActiveLine(props: { deployment: Deployment }) {
             : <strong>{describeStep(t, step.step)}</strong>
           </span>
         )}
-        <Link to={paths.deployment(deployment.id)}>
+        <Link to={paths.deployment(deployment.id)} underline="always">
           {t('pipeline.box.openDeployment')}
         </Link>
       </div>

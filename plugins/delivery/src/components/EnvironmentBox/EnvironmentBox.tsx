@@ -119,7 +119,7 @@ export function EnvironmentBox(props: EnvironmentBoxProps) {
             </>
           )}{' '}
           ·{' '}
-          <Link to={paths.deployment(target.last.id)}>
+          <Link to={paths.deployment(target.last.id)} underline="always">
             {target.last.status === 'succeeded'
               ? t('pipeline.box.openDeployment')
               : t('pipeline.box.why')}
@@ -140,7 +140,7 @@ export function EnvironmentBox(props: EnvironmentBoxProps) {
             })}
           </ToneWord>{' '}
           ·{' '}
-          <Link to={paths.deployment(deployment.id)}>
+          <Link to={paths.deployment(deployment.id)} underline="always">
             {t('pipeline.box.openDeployment')}
           </Link>
         </Typography>

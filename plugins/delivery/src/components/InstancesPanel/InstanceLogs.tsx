@@ -7,6 +7,7 @@ import { TargetView, isKnown } from '@slipway/backstage-plugin-delivery-common';
 import { deliveryApiRef } from '../../api';
 import { useLog } from '../../hooks';
 import { targetId } from '../../model';
+import { READABLE_LABEL } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { LogPane } from '../LogPane';
 import { useInstanceTracks, withTracks } from './instanceTracks';
@@ -38,6 +39,7 @@ export function InstanceLogs(props: { target: TargetView }) {
       <TextField
         select
         id="delivery-logs-instance"
+        InputLabelProps={READABLE_LABEL}
         className={classes.select}
         label={t('instances.instance')}
         value={instance}

@@ -5,6 +5,7 @@ import Typography from '@material-ui/core/Typography';
 import { Theme, makeStyles } from '@material-ui/core/styles';
 import { TargetView, isKnown } from '@slipway/backstage-plugin-delivery-common';
 import { targetId } from '../../model';
+import { READABLE_LABEL } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { ToneWord } from '../Tone';
 import { InstanceLogs } from './InstanceLogs';
@@ -34,6 +35,7 @@ export function InstancesPanel(props: { targets: TargetView[] }) {
       <TextField
         select
         id="delivery-instances-environment"
+        InputLabelProps={READABLE_LABEL}
         className={classes.select}
         label={t('common.environment')}
         value={target.environment.name}

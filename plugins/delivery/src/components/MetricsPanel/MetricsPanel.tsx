@@ -67,7 +67,7 @@ function Measured(props: { deployment: Deployment }) {
       {view => (
         <>
           <Typography variant="body1" component="div">
-            <Link to={paths.deployment(deployment.id)}>
+            <Link to={paths.deployment(deployment.id)} underline="always">
               {t('deployment.title', {
                 version: deployment.releaseVersion,
                 environment: deployment.environment,

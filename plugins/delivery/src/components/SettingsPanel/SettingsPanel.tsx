@@ -24,7 +24,7 @@ const useStyles = makeStyles((theme: Theme) => ({
     margin: 0,
     ...theme.typography.body2,
     '& dd': { margin: 0 },
-    '& dt': { color: theme.palette.text.secondary },
+    '& dt': { fontWeight: 500 },
   },
 }));
 
