@@ -190,6 +190,10 @@ const commands = {
   test: node =>
     run(node, [yarn, 'run', 'test:unit', ...rest], {
       CI: process.env.CI ?? 'true',
+      // Tests of databases would look for Docker, as they see CI. SQLite is
+      // always tried, and each server that a connection string names.
+      BACKSTAGE_TEST_DISABLE_DOCKER:
+        process.env.BACKSTAGE_TEST_DISABLE_DOCKER ?? '1',
     }),
   start: node => run(node, [path.join(root, 'scripts', 'start.mjs'), ...rest]),
   yarn: node => run(node, [yarn, ...rest]),
