@@ -28,6 +28,11 @@ export interface Config {
         }>;
       }>;
       /**
+       * Where what runs is watched: in all of a cluster (`cluster`, the
+       * default), or, where such rights are not given, in the namespaces above.
+       */
+      watch?: 'cluster' | 'namespaces';
+      /**
        * Where the Envoys of a cluster's gateways tell their statistics, so that
        * what each generation really gets is shown and waited for.
        */
@@ -37,6 +42,31 @@ export interface Config {
         /** One Envoy: `http://10.0.0.1:8002/stats/prometheus`. */
         url: string;
       }>;
+      /**
+       * What manifests of repositories may ask for beyond their own pods:
+       * `allow`, `warn` (taken, and told at the deployment) or `block`, which is
+       * the default of each.
+       */
+      policy?: {
+        /** Objects that belong to the whole cluster. */
+        clusterScoped?: 'allow' | 'warn' | 'block';
+        /** Objects in another namespace than the environment's. */
+        foreignNamespace?: 'allow' | 'warn' | 'block';
+        /** Roles and RoleBindings. */
+        rbac?: 'allow' | 'warn' | 'block';
+        /** Folders of the node as volumes. */
+        hostPath?: 'allow' | 'warn' | 'block';
+        /** Ports of the node. */
+        hostPorts?: 'allow' | 'warn' | 'block';
+        /** Network, processes or IPC of the node. */
+        hostNamespaces?: 'allow' | 'warn' | 'block';
+        /** Containers with all rights on the node. */
+        privileged?: 'allow' | 'warn' | 'block';
+        /** Capabilities beyond NET_BIND_SERVICE. */
+        addedCapabilities?: 'allow' | 'warn' | 'block';
+        /** Services that take traffic for addresses of others. */
+        externalIPs?: 'allow' | 'warn' | 'block';
+      };
       /**
        * Programs that render manifests. Default: found by PATH when they are
        * needed.

@@ -6,7 +6,7 @@ export class UsageError extends Error {
 }
 
 export interface Arguments {
-  command: 'release' | 'status' | 'wait' | 'rollback' | 'help';
+  command: 'release' | 'status' | 'check' | 'wait' | 'rollback' | 'help';
   operands: string[];
   service?: string;
   environment?: string;
@@ -20,7 +20,14 @@ export interface Arguments {
   json: boolean;
 }
 
-const COMMANDS = ['release', 'status', 'wait', 'rollback', 'help'] as const;
+const COMMANDS = [
+  'release',
+  'status',
+  'check',
+  'wait',
+  'rollback',
+  'help',
+] as const;
 const DEFAULT_TIMEOUT_MS = 30 * 60_000;
 const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
 

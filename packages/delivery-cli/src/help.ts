@@ -38,6 +38,19 @@ Options:
 ${COMMON}
 `,
   },
+  check: {
+    summary: 'what an environment lacks, and how to give it',
+    page: `Usage: slipway check --service <ref> --environment <name> [options]
+
+Says which right, kind or version is missing for the service in the
+environment, and how to give it. Ends with an error when deployments cannot
+work without something that is missing.
+
+Options:
+  -e, --environment <name>  which environment
+${COMMON}
+`,
+  },
   wait: {
     summary: 'wait for the end of a deployment',
     page: `Usage: slipway wait <deployment id> [options]

@@ -337,6 +337,41 @@ describe('slipway', () => {
     expect(code).toBe(0);
   });
 
+  it('says what an environment lacks, how to give it, and ends with 2', async () => {
+    const rights = {
+      id: 'rights',
+      title: 'Rights to deploy',
+      status: 'missing',
+      message: 'slipway may not create deployments',
+      fix: 'kubectl apply -f rights.yaml',
+    };
+    const version = {
+      id: 'version',
+      title: 'Kubernetes 1.27 or newer',
+      status: 'ok',
+      message: 'The cluster runs v1.37.2',
+    };
+    const path = `GET ${SERVICE}/environments/production/checks`;
+    const check = () =>
+      slipway('check', '--service', 'checkout', '-e', 'production');
+    answers = { [path]: [{ body: { items: [version, rights] } }] };
+    const bad = await check();
+    expect(bad.out.split('\n')).toEqual([
+      'ok       Kubernetes 1.27 or newer',
+      '         The cluster runs v1.37.2',
+      'MISSING  Rights to deploy',
+      '         slipway may not create deployments',
+      '         To give it:',
+      '         kubectl apply -f rights.yaml',
+      '',
+    ]);
+    expect(bad.code).toBe(2);
+    answers = {
+      [path]: [{ body: { items: [{ ...rights, status: 'limited' }] } }],
+    };
+    expect((await check()).code).toBe(0);
+  });
+
   it('rolls back to the release before the one that is stable', async () => {
     answers = {
       [`GET ${SERVICE}/overview`]: [

@@ -1,4 +1,5 @@
 import { Arguments, UsageError, parseArguments } from './arguments';
+import { check } from './commands/check';
 import { release } from './commands/release';
 import { rollback } from './commands/rollback';
 import { status } from './commands/status';
@@ -11,7 +12,7 @@ import { Session, Surroundings, openSession } from './session';
 const COMMANDS: Record<
   Exclude<Arguments['command'], 'help'>,
   (session: Session) => Promise<Ending>
-> = { release, status, wait, rollback };
+> = { release, status, check, wait, rollback };
 
 /** Runs one command line; never throws. */
 export async function run(

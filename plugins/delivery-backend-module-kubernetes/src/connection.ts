@@ -2,11 +2,15 @@ import { LoggerService } from '@backstage/backend-plugin-api';
 import {
   Connection,
   plainRenderer,
+  RegistryAccess,
 } from '@slipway/backstage-plugin-delivery-node';
+import { checkAccess } from './access';
 import { createPlanObjects } from './apply';
 import { ClusterAccess } from './clusterAccess';
+import { createPlanDiff } from './diff';
 import { createLogProvider } from './logs';
 import { createOperations } from './operations';
+import { ManifestPolicy } from './plan';
 import {
   createHelmRenderer,
   createKustomizeRenderer,
@@ -19,7 +23,11 @@ import {
   createMetricLabels,
 } from './traffic';
 import { createClusterWatch, createLiveSource } from './watch';
-import { createDelegatedRollout, createWorkloads } from './workloads';
+import {
+  createDelegatedRollout,
+  createPlatformDigests,
+  createWorkloads,
+} from './workloads';
 
 export interface KubernetesConnectionOptions {
   cluster: ClusterAccess;
@@ -27,14 +35,24 @@ export interface KubernetesConnectionOptions {
   /** Where the Envoys of the cluster's gateways tell their statistics. */
   gatewayMetrics?: URL[];
   render?: RenderPrograms;
+  /** Where releases are pushed to, to know what belongs to an image for several platforms. */
+  registry?: RegistryAccess;
+  /** What manifests may ask for; absent: nothing beyond their own pods. */
+  policy?: ManifestPolicy;
+  /** Where what runs is watched; absent: in all of the cluster. */
+  watchedNamespaces?: string[];
 }
 
 /** A cluster as a connection of the engine. */
 export function createKubernetesConnection(
   options: KubernetesConnectionOptions,
 ): Connection {
-  const { cluster, logger, gatewayMetrics = [], render } = options;
-  const watch = createClusterWatch({ cluster, logger });
+  const { cluster, logger, gatewayMetrics = [], render, policy } = options;
+  const watch = createClusterWatch({
+    cluster,
+    logger,
+    namespaces: options.watchedNamespaces,
+  });
   const traffic = createClusterTraffic({
     cluster,
     logger,
@@ -60,14 +78,32 @@ export function createKubernetesConnection(
         limits: DEFAULT_RENDER_LIMITS,
       }),
     ],
-    workloads: createWorkloads({ cluster, traffic }),
+    workloads: createWorkloads({
+      cluster,
+      traffic,
+      policy,
+      platformDigests:
+        options.registry && createPlatformDigests(options.registry),
+    }),
     traffic,
     delegated: createDelegatedRollout({ cluster }),
-    objects: createPlanObjects({ cluster, traffic }),
+    objects: {
+      ...createPlanObjects({ cluster, traffic, policy }),
+      diff: createPlanDiff({ cluster }),
+    },
     operations: createOperations({ cluster, watch }),
     live: createLiveSource({ cluster, watch, logger }),
     logs: createLogProvider({ cluster, watch }),
     metrics: [],
+    check: async (target, signal) =>
+      checkAccess(
+        {
+          client: cluster.client,
+          namespaces: [await cluster.namespaceOf(target)],
+          watch: options.watchedNamespaces ? 'namespaces' : 'cluster',
+        },
+        signal,
+      ),
     metricLabels: createMetricLabels({ cluster }),
   };
 }

@@ -3,10 +3,21 @@ import {
   createBackendModule,
 } from '@backstage/backend-plugin-api';
 import { catalogServiceRef } from '@backstage/plugin-catalog-node';
-import { deliveryConnectionExtensionPoint } from '@slipway/backstage-plugin-delivery-node';
+import {
+  deliveryConnectionExtensionPoint,
+  readRegistryConfig,
+} from '@slipway/backstage-plugin-delivery-node';
 import { createKubeClient } from './client';
-import { createClusters, createNamespaces, readNamespaces } from './clusters';
+import { tellWhatIsMissing } from './access';
+import {
+  createClusters,
+  createNamespaces,
+  namespacesOn,
+  readNamespaces,
+  readWatchScope,
+} from './clusters';
 import { createKubernetesConnection } from './connection';
+import { readPolicy } from './plan';
 import { readGatewayMetrics } from './traffic';
 
 /**
@@ -30,7 +41,9 @@ export const deliveryModuleKubernetes = createBackendModule({
       },
       async init({ auth, catalog, config, connections, lifecycle, logger }) {
         const environments = readNamespaces(config);
+        const watch = readWatchScope(config);
         const gatewayMetrics = readGatewayMetrics(config);
+        const policy = readPolicy(config);
         const clusters = createClusters({ config, catalog, auth, logger });
         const namespaceOf = createNamespaces({ environments, catalog, auth });
 
@@ -42,10 +55,18 @@ export const deliveryModuleKubernetes = createBackendModule({
             lifecycle.addShutdownHook(() => client.close());
             const named = logger.child({ cluster: name });
             named.info(`Cluster ${name}, described by ${source}`);
+            const namespaces = namespacesOn(environments, name);
+            // Whoever sets a cluster up reads here what it lacks; it hinders
+            // nothing.
+            void tellWhatIsMissing({ client, namespaces, watch }, named);
             return createKubernetesConnection({
               cluster: { name, client, namespaceOf },
               logger: named,
+              watchedNamespaces:
+                watch === 'namespaces' ? namespaces : undefined,
               gatewayMetrics: gatewayMetrics.get(name),
+              policy,
+              registry: readRegistryConfig(config),
               render: {
                 kustomize: config.getOptionalString(
                   'delivery.kubernetes.render.kustomize',

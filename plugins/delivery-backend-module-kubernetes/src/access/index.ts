@@ -6,3 +6,5 @@ export {
   type Subject,
 } from './manifests';
 export * from './rights';
+export { checkAccess } from './checkAccess';
+export { tellWhatIsMissing } from './tellWhatIsMissing';

@@ -1,3 +1,7 @@
 export { createClusters, type Clusters } from './createClusters';
-export { readNamespaces } from './namespaceConfig';
+export {
+  namespacesOn,
+  readNamespaces,
+  readWatchScope,
+} from './namespaceConfig';
 export { createNamespaces } from './namespaces';

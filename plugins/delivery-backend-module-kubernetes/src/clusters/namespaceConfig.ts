@@ -13,6 +13,8 @@ export interface NamespaceRule {
 
 export interface EnvironmentNamespaces {
   environment: string;
+  /** The cluster that the environment's connection names. */
+  cluster: string;
   /** Where it stands in the configuration. */
   at: string;
   /** The first that is met gives the namespace. */
@@ -37,7 +39,10 @@ export function readNamespaces(config: Config): EnvironmentNamespaces[] {
     .filter(
       entry => entry.getOptionalString('connection.type') === 'kubernetes',
     )
-    .map(entry => entry.getString('name'));
+    .map(entry => ({
+      name: entry.getString('name'),
+      cluster: entry.getOptionalString('connection.name') ?? 'default',
+    }));
   const environments = (config.getOptionalConfigArray(KEY) ?? []).map(
     (entry, index) => readEnvironment(entry, `${KEY}[${index}]`, onKubernetes),
   );
@@ -48,9 +53,9 @@ export function readNamespaces(config: Config): EnvironmentNamespaces[] {
       throw wrong(`${at}.environment`, 'each environment once', environment);
     }
   });
-  const missing = onKubernetes.filter(
-    name => !environments.some(entry => same(entry, name)),
-  );
+  const missing = onKubernetes
+    .map(({ name }) => name)
+    .filter(name => !environments.some(entry => same(entry, name)));
   if (missing.length > 0) {
     throw new InputError(
       `${KEY} gives no namespace to the environment${
@@ -72,15 +77,16 @@ function same(entry: EnvironmentNamespaces, name: string): boolean {
 function readEnvironment(
   entry: Config,
   at: string,
-  onKubernetes: string[],
+  onKubernetes: Array<{ name: string; cluster: string }>,
 ): EnvironmentNamespaces {
   onlyKeys(entry, at, ['environment', 'namespace', 'namespaces']);
   const environment = entry.getString('environment');
-  if (!onKubernetes.includes(environment)) {
+  const found = onKubernetes.find(({ name }) => name === environment);
+  if (!found) {
     throw wrong(
       `${at}.environment`,
       `an environment of delivery.environments whose connection is of the type kubernetes (${
-        onKubernetes.join(', ') || 'there is none'
+        onKubernetes.map(({ name }) => name).join(', ') || 'there is none'
       })`,
       environment,
     );
@@ -97,7 +103,35 @@ function readEnvironment(
     : entry
         .getConfigArray('namespaces')
         .map((rule, index) => readRule(rule, `${at}.namespaces[${index}]`));
-  return { environment, at, rules };
+  return { environment, cluster: found.cluster, at, rules };
+}
+
+/** All namespaces that services may be deployed to on one cluster. */
+export function namespacesOn(
+  environments: EnvironmentNamespaces[],
+  cluster: string,
+): string[] {
+  const names = environments
+    .filter(entry => entry.cluster === cluster)
+    .flatMap(({ rules }) => rules.map(({ namespace }) => namespace));
+  return [...new Set(names)];
+}
+
+/**
+ * `delivery.kubernetes.watch`: whether what runs is watched in all of a
+ * cluster, or in the namespaces that are deployed to.
+ */
+export function readWatchScope(config: Config): 'cluster' | 'namespaces' {
+  const scope =
+    config.getOptionalString('delivery.kubernetes.watch') ?? 'cluster';
+  if (scope !== 'cluster' && scope !== 'namespaces') {
+    throw wrong(
+      'delivery.kubernetes.watch',
+      '"cluster" or "namespaces"',
+      scope,
+    );
+  }
+  return scope;
 }
 
 function readRule(rule: Config, at: string): NamespaceRule {

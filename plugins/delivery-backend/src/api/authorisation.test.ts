@@ -201,8 +201,12 @@ describe.each(DATABASES)('who may do what, on %s', database => {
           }),
         },
         'delivery.target.rollback': DENY,
+        'delivery.target.operate': DENY,
       }),
     });
+    await request(app)
+      .get(`${SERVICE}/environments/staging/checks`)
+      .expect(403);
     await store.releases.create(releaseRow({ id: 'r1', status: 'ready' }));
     const deploy = (environment: string, kind: string) =>
       request(app)

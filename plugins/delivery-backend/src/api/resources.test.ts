@@ -276,6 +276,10 @@ describe.each(DATABASES)(
         lines: [{ text: 'hello' }],
         nextOffset: '1',
       });
+      const checks = await request(app).get(`${path}/checks`).expect(200);
+      expect(checks.body.items).toMatchObject([
+        { title: `Rights for ${CHECKOUT}`, status: 'missing' },
+      ]);
       const commits = await request(app).get(`${SERVICE}/commits`).expect(200);
       expect(commits.body.items).toHaveLength(1);
       await request(app).get('/v1/environments').expect(200);

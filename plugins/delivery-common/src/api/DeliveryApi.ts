@@ -7,6 +7,7 @@ import {
   ServiceRef,
   TargetVerb,
   CommandAnswer,
+  ConnectionCheck,
 } from '../model';
 import {
   ChangeEvent,
@@ -112,6 +113,11 @@ export interface DeliveryApi {
       args?: Record<string, string | number | boolean>;
     },
   ): Promise<CommandAnswer>;
+  /** What the environment's connection has and lacks, and how to give it. */
+  getChecks(
+    service: ServiceRef,
+    environment: string,
+  ): Promise<ConnectionCheck[]>;
   getInstanceLogs(
     service: ServiceRef,
     environment: string,

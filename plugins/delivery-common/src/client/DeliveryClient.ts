@@ -16,6 +16,7 @@ import {
 } from '../api';
 import {
   CommandAnswer,
+  ConnectionCheck,
   Deployment,
   DeploymentVerb,
   Finding,
@@ -231,6 +232,16 @@ export class DeliveryClient implements DeliveryApi {
       )}`,
       { args: request.args, ...verbBody(request) },
     );
+  }
+
+  async getChecks(
+    service: ServiceRef,
+    environment: string,
+  ): Promise<ConnectionCheck[]> {
+    const { items } = await this.#requests.get<{ items: ConnectionCheck[] }>(
+      `${targetPath(service, environment)}/checks`,
+    );
+    return items;
   }
 
   async getInstanceLogs(

@@ -22,6 +22,25 @@ export interface HealthCause {
   sinceMs: number;
 }
 
+/**
+ * One thing that a connection needs of its world: a right, a kind, a version.
+ *
+ * @public
+ */
+export interface ConnectionCheck {
+  /** Stays the same from check to check: `rights:shop`. */
+  id: string;
+  title: string;
+  /**
+   * `missing`: deployments fail without it. `limited`: less works without it.
+   */
+  status: 'ok' | 'missing' | 'limited';
+  /** What was found, and what it is needed for; may have several lines. */
+  message: string;
+  /** How to give it: a command, or what to do. */
+  fix?: string;
+}
+
 /** @public */
 export interface InstanceState {
   id: string;

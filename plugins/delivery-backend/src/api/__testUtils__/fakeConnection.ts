@@ -105,6 +105,16 @@ export class FakeConnection implements Connection {
     },
   };
 
+  readonly check: Connection['check'] = async target => [
+    {
+      id: 'rights',
+      title: `Rights for ${target.service}`,
+      status: 'missing',
+      message: 'may not create deployments',
+      fix: 'kubectl apply -f rights.yaml',
+    },
+  ];
+
   readonly logs: Connection['logs'] = {
     read: async ({ after }) => ({
       lines: this.lines.slice(Number(after ?? 0)),

@@ -60,6 +60,17 @@ export function createTargetsRouter({ httpAuth, services }: RouteOptions) {
     );
   });
 
+  router.get(`${TARGET}/checks`, async (req, res) => {
+    const context = await requestContext(httpAuth, req);
+    res.json({
+      items: await services.targets.checks(
+        context,
+        targetParam(req),
+        clientSignal(req),
+      ),
+    });
+  });
+
   router.get(`${TARGET}/logs`, async (req, res) => {
     const context = await requestContext(httpAuth, req);
     res.json(

@@ -1,5 +1,6 @@
 import {
   CommandAnswer,
+  ConnectionCheck,
   EnvironmentView,
   LogChunk,
   Page,
@@ -107,6 +108,23 @@ export class AuthorizedTargets implements TargetsService {
         return this.#inner.operate(granted, target, operation, options);
       },
     );
+  }
+
+  /** It asks the environment, and tells its rights: for those who operate it. */
+  async checks(
+    context: Context,
+    target: TargetRef,
+    signal: AbortSignal,
+  ): Promise<ConnectionCheck[]> {
+    const granted = await this.#access.grant(context, [
+      deliveryOperatePermission,
+    ]);
+    await this.#access.requireTarget(
+      granted,
+      deliveryOperatePermission,
+      target,
+    );
+    return this.#inner.checks(granted, target, signal);
   }
 
   /** Logs belong to the service (`delivery.logs.read`), read in a target one sees. */

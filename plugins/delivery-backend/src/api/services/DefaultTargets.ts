@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { NotFoundError, NotImplementedError } from '@backstage/errors';
 import {
   CommandAnswer,
+  ConnectionCheck,
   EnvironmentView,
   LogChunk,
   Page,
@@ -27,6 +28,8 @@ import {
 } from './types';
 
 const OPERATION_LIMIT_MS = 30_000;
+/** Rights are asked for one by one. */
+const CHECK_LIMIT_MS = 60_000;
 
 /** Environments, the estate, and the verbs on one target. */
 export class DefaultTargets implements TargetsService {
@@ -121,6 +124,19 @@ export class DefaultTargets implements TargetsService {
       },
     );
     return { commandId: key, accepted: true, message };
+  }
+
+  async checks(
+    _context: Context,
+    target: TargetRef,
+    signal: AbortSignal,
+  ): Promise<ConnectionCheck[]> {
+    const connection = this.#connection(target);
+    return withTimeLimit(CHECK_LIMIT_MS, 'The check', limited =>
+      connection.check
+        ? connection.check(target, AbortSignal.any([signal, limited]))
+        : Promise.resolve([]),
+    );
   }
 
   async logs(

@@ -1,5 +1,6 @@
 import {
   CommandAnswer,
+  ConnectionCheck,
   CommitView,
   Deployment,
   DeploymentDetail,
@@ -143,6 +144,12 @@ export interface TargetsService {
     operation: string,
     options: VerbOptions & { args: Record<string, string | number | boolean> },
   ): Promise<CommandAnswer>;
+  /** What the environment's connection lacks for this target, and how to give it. */
+  checks(
+    context: Context,
+    target: TargetRef,
+    signal: AbortSignal,
+  ): Promise<ConnectionCheck[]>;
   logs(
     context: Context,
     target: TargetRef,
