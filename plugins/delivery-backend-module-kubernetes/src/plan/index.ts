@@ -22,3 +22,4 @@ export {
   podSpecsOf,
   textOf,
 } from './podSpecs';
+export { readPolicy } from './policyConfig';

@@ -1,3 +1,4 @@
+import { ConfigReader } from '@backstage/config';
 import {
   PlanObject,
   plainRenderer,
@@ -6,6 +7,7 @@ import fc from 'fast-check';
 import { configMapsUsed, hashedName } from './configMaps';
 import { checkPolicy, DEFAULT_POLICY, ManifestPolicy } from './policy';
 import { readPlan } from './readPlan';
+import { readPolicy } from './policyConfig';
 import { isVersionedName } from './secretReferences';
 
 const IMAGE = `registry.example/shop@sha256:${'a'.repeat(64)}`;
@@ -305,6 +307,22 @@ describe('The platform’s policy of manifests', () => {
         privileged: 'block',
       }),
     ).toThrow(/is privileged/);
+  });
+
+  it('is read from the configuration, where what is not named stays blocked', () => {
+    const policyOf = (policy: Record<string, string>) =>
+      readPolicy(new ConfigReader({ delivery: { kubernetes: { policy } } }));
+    expect(policyOf({ hostPath: 'warn' })).toEqual({
+      ...DEFAULT_POLICY,
+      hostPath: 'warn',
+    });
+    expect(readPolicy(new ConfigReader({}))).toEqual(DEFAULT_POLICY);
+    expect(() => policyOf({ hostpath: 'warn' })).toThrow(
+      /delivery\.kubernetes\.policy\.hostpath is no rule; there are clusterScoped,/,
+    );
+    expect(() => policyOf({ hostPath: 'yes' })).toThrow(
+      /policy\.hostPath: expected allow, warn, block, found "yes"/,
+    );
   });
 
   it('knows the environment’s namespace from others', async () => {

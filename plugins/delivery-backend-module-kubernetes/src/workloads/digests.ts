@@ -12,11 +12,14 @@ const MAX_REMEMBERED = 500;
 /** A registry that did not answer is asked again after this. */
 const ASK_AGAIN_MS = 60_000;
 
-/** The digests of an index' images, one for each platform; none for a plain image. */
+/**
+ * The digests of an index' images, one for each platform; none for a plain
+ * image, `undefined` where that cannot be known.
+ */
 export type PlatformDigests = (
   reference: string,
   signal: AbortSignal,
-) => Promise<Digest[]>;
+) => Promise<Digest[] | undefined>;
 
 /** Holds what a pod really runs against what was to run there. */
 export interface DigestCheck {
@@ -34,7 +37,7 @@ export interface DigestCheck {
 }
 
 export function createDigestCheck(
-  platformDigests: PlatformDigests = async () => [],
+  platformDigests: PlatformDigests = async () => undefined,
 ): DigestCheck {
   const known = new Map<string, Digest[]>();
   const failedAtMs = new Map<string, number>();
@@ -52,7 +55,9 @@ export function createDigestCheck(
     }
     try {
       const found = await platformDigests(reference, signal);
-      remember(known, reference, found);
+      if (found) {
+        remember(known, reference, found);
+      }
       return found;
     } catch {
       signal.throwIfAborted();

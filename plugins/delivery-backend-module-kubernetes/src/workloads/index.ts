@@ -6,3 +6,4 @@ export { readAdoptedPods } from './readTarget';
 export { formatScale, parseScale } from './deploymentManifest';
 export { dryRunPlan, type DryRunItem } from './dryRun';
 export { readDeployments, type LiveDeployment } from './readTarget';
+export { createPlatformDigests } from './platformDigests';

@@ -9,7 +9,7 @@ import {
   WorkloadsWorld,
 } from './__testUtils__/harness';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 describeOnCluster('Generations in a world with others', () => {
   let rooms: WorkloadsWorld;
@@ -238,9 +238,14 @@ describeOnCluster('Generations in a world with others', () => {
         ),
       }),
     });
-    await poll('nothing runs', async () => {
-      const seen = await workloads.observe(target, quiet);
-      return isKnown(seen) && seen.known.generations.length === 0;
-    });
+    await poll(
+      'nothing runs',
+      async () => {
+        const seen = await workloads.observe(target, quiet);
+        return isKnown(seen) && seen.known.generations.length === 0;
+        // Namespaces end pod by pod, and only then lose the rest.
+      },
+      180_000,
+    );
   });
 });

@@ -1,0 +1,92 @@
+import { InstanceState } from '@slipway/backstage-plugin-delivery-common';
+import { Pod, PodOwner } from '../health';
+import { IMAGES_ANNOTATION } from '../names';
+import { createDigestCheck } from './digests';
+
+const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+const INDEX = digest('a');
+const PLATFORM = digest('b');
+const OTHER = digest('c');
+const { signal } = new AbortController();
+
+const pod: Pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    name: 'shop-1',
+    creationTimestamp: '2026-11-24T12:00:00Z',
+    annotations: {
+      [IMAGES_ANNOTATION]: JSON.stringify({
+        till: ['app', `registry.example/shop:1@${INDEX}`],
+      }),
+    },
+  },
+};
+const deployment = (manager?: string): PodOwner => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: {
+    name: 'shop',
+    managedFields: manager
+      ? [
+          {
+            manager,
+            operation: 'Update',
+            time: '2026-11-24T12:00:00Z',
+            fieldsV1: {
+              'f:spec': {
+                'f:template': { 'f:spec': { 'f:containers': {} } },
+              },
+            },
+          },
+        ]
+      : [],
+  },
+});
+const running = (found: string): InstanceState => ({
+  id: 'shop-1',
+  generation: 'one',
+  phase: 'running',
+  ready: true,
+  restarts: 0,
+  digests: { app: found },
+});
+
+describe('What a pod really runs', () => {
+  const checked = createDigestCheck(async () => [PLATFORM]);
+  const check = (found: string, by?: string, using = checked) =>
+    using.check(running(found), { pod, deployment: deployment(by) }, signal);
+
+  it('is what the record says: its index, or that index’ image of the node’s platform', async () => {
+    for (const found of [INDEX, PLATFORM]) {
+      const instance = await check(found);
+      expect(instance).toEqual(running(INDEX));
+    }
+  });
+
+  it('is told apart from anything else, with who changed it', async () => {
+    expect(await check(OTHER, 'kubectl-set')).toMatchObject({
+      digests: { app: OTHER },
+      cause: {
+        code: 'image-mismatch',
+        evidence: expect.stringMatching(
+          /runs sha256:c+; the record says sha256:a+\. .* changed by "kubectl-set" at 2026-11-24T12:00:00\.000Z/,
+        ),
+      },
+    });
+    expect((await check(OTHER)).cause?.evidence).toMatch(
+      /an admission webhook has changed the pod/,
+    );
+  });
+
+  it('is not accused while the registry does not say what belongs to the index', async () => {
+    const away = createDigestCheck(async () => {
+      throw new Error('the registry is away');
+    });
+    const silent = createDigestCheck();
+    for (const using of [away, silent]) {
+      const instance = await check(OTHER, undefined, using);
+      expect(instance).toEqual(running(OTHER));
+    }
+  });
+});
