@@ -84,7 +84,11 @@ function causeOfWaiting(view: ContainerView): NamedCause | undefined {
 function containerConfig(view: ContainerView, sinceMs: number): NamedCause {
   const { waiting } = view.status.state ?? {};
   const message = waiting?.message ?? 'no reason given';
-  if (/runAsNonRoot|non-numeric user|will run as root/i.test(message)) {
+  if (
+    /runAsNonRoot|non-root policy|non-numeric user|will run as root/i.test(
+      message,
+    )
+  ) {
     return {
       code: 'run-as-root-refused',
       summary: `The container ${view.status.name} would run as root, which its securityContext forbids`,

@@ -7,3 +7,4 @@ export { causeOfRefusal } from './admission';
 export { explain, type ExplainedObjects } from './explain';
 export { createCrashEvidence, type CrashEvidence } from './evidence';
 export * from './objects';
+export { readEvent as readKubeEvent, type EventNote } from './events';

@@ -75,8 +75,10 @@ export function causeOfScheduling(
   const details = constraintsOf(message);
   // Several constraints: the one that keeps most nodes away is the one to fix.
   const [leading] = details.sort((a, b) => b.nodes - a.nodes);
-  const constraint =
-    leading && CONSTRAINTS.find(({ matches }) => matches.test(leading.text));
+  // Before it comes to the nodes the scheduler says a sentence without counts.
+  const constraint = CONSTRAINTS.find(({ matches }) =>
+    matches.test(leading?.text ?? message),
+  );
   const evidence = [message, ...describeNodes(pod, nodes)].join('\n');
   return {
     code: constraint?.code ?? 'unschedulable',

@@ -82,6 +82,11 @@ export class FollowedContainer {
       this.options.marks = marks;
     }
     this.gone = status === undefined;
+    if ((status?.restartCount ?? 0) > (this.status?.restartCount ?? 0)) {
+      // What was read before may have been of the new container already, and of
+      // the old one nothing: who begins at the beginning asks the kubelet.
+      this.whole = false;
+    }
     this.status = status ?? this.status;
     this.told += 1;
     this.wake();
@@ -184,6 +189,7 @@ export class FollowedContainer {
   }
 
   private async load(): Promise<void> {
+    const restarts = this.status?.restartCount ?? 0;
     let count = 0;
     try {
       for await (const read of this.history(
@@ -196,7 +202,8 @@ export class FollowedContainer {
           this.keep(this.stored(read, 0));
         }
       }
-      this.whole = count < FIRST_LINES;
+      this.whole =
+        count < FIRST_LINES && (this.status?.restartCount ?? 0) === restarts;
     } catch (error) {
       this.signal.throwIfAborted();
       // The stream that follows tries again, and goes on where this ended.

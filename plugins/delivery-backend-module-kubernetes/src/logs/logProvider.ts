@@ -10,7 +10,7 @@ import { ClusterWatch } from '../watch';
 import { Cursor, formatCursor, parseCursor } from './cursor';
 import { FollowedContainer, StoredLine } from './followedContainer';
 import { mergeByTime, Pending } from './merge';
-import { createPodSource } from './podSource';
+import { createPodSource, PodSource } from './podSource';
 import { LogFilter, TargetSession } from './targetSession';
 
 /** Streams stay open for so long after the last reader: the page asks again at once. */
@@ -29,10 +29,13 @@ export function createLogProvider(options: {
   cluster: ClusterAccess;
   /** Where pods are known from; absent: they are listed while somebody reads. */
   watch?: ClusterWatch;
+  /** How long streams stay open after the last reader. Default 15,000. */
   idleMs?: number;
+  /** Where pods are known from; default: the watch, else the API. */
+  pods?: PodSource;
 }): LogProvider {
   const { cluster, idleMs = IDLE_MS } = options;
-  const pods = createPodSource(options);
+  const pods = options.pods ?? createPodSource(options);
   const sessions = new Map<
     string,
     { session: TargetSession; readers: number; idle?: NodeJS.Timeout }

@@ -18,6 +18,8 @@ import {
 import { REVISION_ANNOTATION, TARGET_LABEL } from '../names';
 import { createAdoptedPods } from './adoptedPods';
 import { ClusterWatch, subjectUid } from './clusterWatch';
+import { newsOf, UntoldNews } from './news';
+import { followReplacements } from './replacements';
 import { readTargetObjects } from './targetObjects';
 import { createTargetsOfLabels } from './targets';
 
@@ -38,7 +40,7 @@ export function createLiveSource(options: {
   const { cluster, watch, logger } = options;
 
   return {
-    watch(onChange, signal) {
+    watch(onChange, signal, onNews) {
       const dirty = new Set<string>();
       /** What was told last, by label: a hash, as there may be many. */
       const told = new Map<string, string>();
@@ -169,8 +171,24 @@ export function createLiveSource(options: {
         return label === undefined ? [] : [label];
       }
 
+      function tellNews(label: string, news: UntoldNews) {
+        const located = targets.find(label);
+        if (located) {
+          onNews?.({ ...news, target: located.target });
+        }
+      }
+      const noteReplacement = followReplacements(watch, tellNews, signal);
+
       const stops = [
         watch.onChange(changes => {
+          for (const change of onNews ? changes : []) {
+            const object = change.after ?? change.before;
+            const [label] = object ? labelsOf(change.kind, object) : [];
+            if (label !== undefined) {
+              newsOf(change).forEach(news => tellNews(label, news));
+              noteReplacement(change);
+            }
+          }
           for (const { kind, before, after } of changes) {
             if (kind === 'Node' && nodeChanged(before, after)) {
               mark(labelsOnNode(watch, before ?? after));
