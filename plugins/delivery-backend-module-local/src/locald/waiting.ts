@@ -8,12 +8,12 @@ export async function untilAborted<T>(
 ): Promise<T> {
   signal.throwIfAborted();
   let onAbort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
+  const whenAborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
   });
   try {
-    return await Promise.race([promise, aborted]);
+    return await Promise.race([promise, whenAborted]);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
