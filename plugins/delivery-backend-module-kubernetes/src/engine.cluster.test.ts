@@ -11,6 +11,8 @@ import {
   TestBackend,
 } from '@backstage/backend-test-utils';
 import { catalogServiceMock } from '@backstage/plugin-catalog-node/testUtils';
+// The whole plugin, to prove that it drives a cluster.
+// eslint-disable-next-line @backstage/no-mixed-plugin-imports
 import deliveryPlugin from '@slipway/backstage-plugin-delivery-backend';
 import {
   Deployment,

@@ -15,6 +15,11 @@ export const POD_TOKEN_FILE =
   '/var/run/secrets/kubernetes.io/serviceaccount/token';
 const LOCAL_PROXY_URL = 'http://localhost:8001';
 
+export const AUTH_PROVIDER = 'kubernetes.io/auth-provider';
+export const AWS_CLUSTER_ID = 'kubernetes.io/x-k8s-aws-id';
+export const AWS_ASSUME_ROLE = 'kubernetes.io/aws-assume-role';
+export const AWS_EXTERNAL_ID = 'kubernetes.io/aws-external-id';
+
 /** What `clusterLocatorMethods` says about the catalog. */
 export interface CatalogMethod {
   allowedHosts: string[];
@@ -157,11 +162,6 @@ function readAuth(
       throw unusableProvider(provider, place.where);
   }
 }
-
-export const AUTH_PROVIDER = 'kubernetes.io/auth-provider';
-export const AWS_CLUSTER_ID = 'kubernetes.io/x-k8s-aws-id';
-export const AWS_ASSUME_ROLE = 'kubernetes.io/aws-assume-role';
-export const AWS_EXTERNAL_ID = 'kubernetes.io/aws-external-id';
 
 const OF_THE_PERSON = ['aks', 'google', 'oidc'];
 
