@@ -5,7 +5,7 @@ import {
   PlanDiff,
 } from '@slipway/backstage-plugin-delivery-node';
 import { identityOf, namedBy, PRUNED_ROLES, readTargetState } from '../apply';
-import { KubeApiError, KubeObject } from '../client';
+import { isNotFound, KubeClient, KubeObject, ListOptions } from '../client';
 import { ClusterAccess } from '../clusterAccess';
 import {
   CONFIG_ANNOTATION,
@@ -92,11 +92,12 @@ async function readLive(
   );
   const named = new Set(namedBy(kubePlan));
   const removed: ObjectChange[] = [];
+  const options = { namespace, labelSelector, metadataOnly: true };
   const { kinds } = await readTargetState(client, target, namespace, signal);
   for (const text of kinds) {
     const at = text.lastIndexOf('/');
     const kind = { apiVersion: text.slice(0, at), kind: text.slice(at + 1) };
-    for (const { metadata } of await listed()) {
+    for (const { metadata } of await markedOf(client, kind, options, signal)) {
       const role = metadata.labels?.[ROLE_LABEL] ?? '';
       const isNamed = named.has(identityOf({ ...kind, name: metadata.name }));
       if (PRUNED_ROLES.includes(role) && role !== 'config' && !isNamed) {
@@ -106,22 +107,6 @@ async function readLive(
           fields: [],
           more: 0,
         });
-      }
-    }
-
-    async function listed() {
-      try {
-        const found = await client.list(
-          kind,
-          { namespace, labelSelector, metadataOnly: true },
-          signal,
-        );
-        return found.items;
-      } catch (error) {
-        if (error instanceof KubeApiError && error.status === 404) {
-          return [];
-        }
-        throw error;
       }
     }
   }
@@ -135,6 +120,23 @@ async function readLive(
     ),
     removed,
   };
+}
+
+/** A kind that the cluster does not serve any more has no objects left. */
+async function markedOf(
+  client: KubeClient,
+  kind: { apiVersion: string; kind: string },
+  options: ListOptions,
+  signal: AbortSignal,
+): Promise<KubeObject[]> {
+  try {
+    return (await client.list(kind, options, signal)).items;
+  } catch (error) {
+    if (isNotFound(error)) {
+      return [];
+    }
+    throw error;
+  }
 }
 
 function changeOf(

@@ -270,8 +270,8 @@ describe('The platform’s policy of manifests', () => {
   ];
 
   it('blocks what reaches beyond the service’s own pods, and names every place', async () => {
-    const blocked = () => checkPolicy(list, 'shop-staging', DEFAULT_POLICY);
     const list = await subjects(...OBJECTS);
+    const blocked = () => checkPolicy(list, 'shop-staging', DEFAULT_POLICY);
     expect(blocked).toThrow(/deploy\.yaml:2:1: .*hostNetwork/);
     for (const rule of [
       'hostNamespaces',
