@@ -5,6 +5,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { KubeObject, refOf } from '../client';
 import { ClusterAccess } from '../clusterAccess';
+import { TrafficContext } from './context';
 import { followSelectors, readEndpoints } from './endpoints';
 import { GatewayMetrics } from './gatewayMetrics';
 import { LiveRoute, LiveTraffic } from './live';
@@ -14,9 +15,12 @@ const LOOK_EVERY_MS = 50;
 /** How long data planes that tell nothing get to hear of a new backend. */
 const UNSEEN_MS = 300;
 
-/** Waits a little for all gateways to say that they took what was written. */
+/**
+ * Waits a little for all gateways to say that they took what was written, and
+ * for the data plane to hear them, as far as it tells.
+ */
 export async function accepted(
-  { client }: ClusterAccess,
+  { cluster: { client }, metrics }: TrafficContext,
   written: LiveRoute[],
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -34,7 +38,27 @@ export async function accepted(
       return false;
     }
   }
+  while (written.length > 0 && !(await follows(metrics, signal))) {
+    if (Date.now() > deadlineMs) {
+      return false;
+    }
+    await delay(LOOK_EVERY_MS, undefined, { signal });
+  }
   return true;
+}
+
+async function follows(
+  metrics: GatewayMetrics | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    return (await metrics?.follows(signal)) ?? true;
+  } catch {
+    // An Envoy that is dead serves nothing old either, and begins with what is
+    // new. That it cannot be asked is told by what observes the traffic.
+    signal.throwIfAborted();
+    return true;
+  }
 }
 
 /** Waits a little for the endpoints of the main Services to follow selectors. */

@@ -112,6 +112,21 @@ describe('What Envoys count', () => {
     expect(result.causes).toMatchObject([{ code: 'traffic-not-measured' }]);
   });
 
+  it('tell whether Envoys hear their controller', async () => {
+    const metrics = createEnvoyMetrics({ urls: [url] });
+    const states = (cds: number, rds: number) => ({
+      status: 200,
+      body: `envoy_cluster_manager_cds_control_plane_connected_state{} ${cds}
+envoy_http_rds_connected_state{envoy_rds_route_config="http-80.control_plane"} ${rds}
+envoy_runtime_control_plane_connected_state{} 0
+`,
+    });
+    answer = states(1, 1);
+    expect(await metrics.follows(quiet)).toBe(true);
+    answer = states(1, 0);
+    expect(await metrics.follows(quiet)).toBe(false);
+  });
+
   it('come only from plain addresses of the configuration', () => {
     const read = (address: string) =>
       readGatewayMetrics(

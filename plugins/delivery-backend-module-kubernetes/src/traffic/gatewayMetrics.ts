@@ -16,6 +16,20 @@ const FRESH_MS = 500;
 const ANSWER_LIMIT_MS = 2_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 
+const REQUESTS = {
+  filter: '?usedonly&filter=upstream_rq_[0-9]xx',
+  statistic: 'envoy_cluster_upstream_rq_xx',
+};
+const CONNECTED = {
+  filter: '?filter=connected_state',
+  statistic:
+    /^envoy_(cluster_manager_cds|http_rds|listener_manager_lds).*_connected_state$/,
+};
+const ENDPOINTS = {
+  filter: '?filter=membership_healthy',
+  statistic: 'envoy_cluster_membership_healthy',
+};
+
 /** Requests answered since Envoy was started, by the name of its cluster. */
 type Reading = Map<string, number>;
 
@@ -25,6 +39,11 @@ export interface GatewayMetrics {
     live: LiveTraffic,
     signal: AbortSignal,
   ): Promise<Pick<TrafficState, 'measured' | 'causes'>>;
+  /**
+   * Whether the data plane hears its controller: what the controller says that
+   * it accepted is in force only where it was heard.
+   */
+  follows(signal: AbortSignal): Promise<boolean>;
   /** Whether the data plane knows ready endpoints of all these Services. */
   knows(
     namespace: string,
@@ -81,6 +100,12 @@ export function createEnvoyMetrics(options: {
   }
 
   return {
+    async follows(signal) {
+      const states = await Promise.all(
+        urls.map(url => readStates(url, signal)),
+      );
+      return states.flat().every(connected => connected);
+    },
     async knows(namespace, services, signal) {
       const readings = await Promise.all(
         urls.map(url => readEnvoy(url, ENDPOINTS, signal)),
@@ -164,20 +189,32 @@ function requestsBetween(
   });
 }
 
-const REQUESTS = {
-  filter: '?usedonly&filter=upstream_rq_[0-9]xx',
-  statistic: 'envoy_cluster_upstream_rq_xx',
-};
-const ENDPOINTS = {
-  filter: '?filter=membership_healthy',
-  statistic: 'envoy_cluster_membership_healthy',
-};
-
 async function readEnvoy(
   url: URL,
   { filter, statistic }: { filter: string; statistic: string },
   signal: AbortSignal,
 ): Promise<Reading> {
+  return await parseByCluster(await readText(url, filter, signal), statistic);
+}
+
+/** Whether each of an Envoy's streams from its controller is there. */
+async function readStates(url: URL, signal: AbortSignal): Promise<boolean[]> {
+  const states: boolean[] = [];
+  const text = await readText(url, CONNECTED.filter, signal);
+  for await (const line of readLines(text)) {
+    const [, name, , value] = SAMPLE.exec(line) ?? [];
+    if (name && CONNECTED.statistic.test(name)) {
+      states.push(Number(value) > 0);
+    }
+  }
+  return states;
+}
+
+async function readText(
+  url: URL,
+  filter: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
   const asked = new URL(url);
   if (!asked.search) {
     // Only what is needed: an Envoy has thousands of statistics.
@@ -190,7 +227,7 @@ async function readEnvoy(
   if (!response.ok || !response.body) {
     throw new Error(`${url.origin} answered ${response.status}`);
   }
-  return await parseByCluster(bounded(response.body, url), statistic);
+  return bounded(response.body, url);
 }
 
 async function* bounded(

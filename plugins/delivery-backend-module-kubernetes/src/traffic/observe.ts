@@ -52,6 +52,7 @@ export function judge(
   if (services.length > 0 && marked.length < services.length) {
     reflects = 0;
   }
+  const toldRevision = reflects;
   const causes: HealthCause[] = [];
   const shares: TrafficShare[][] = [];
   for (const route of routes) {
@@ -85,6 +86,19 @@ export function judge(
     reflects = Math.min(reflects, revisionOf(route.object));
     if (found.type === 'changed') {
       causes.push(routeEdited(route, found.where, nowMs));
+    } else if (revisionOf(route.object) > toldRevision) {
+      // Accepted, and not yet seen to have reached the data plane.
+      causes.push({
+        code: 'gateway-behind',
+        summary: `What ${routeId(
+          route.object,
+        )} says was accepted and is not known to be in force yet`,
+        action:
+          'When it stays like this, look whether the gateway’s proxies reach their controller',
+        sinceMs: nowMs,
+      });
+      shares.push(told);
+      continue;
     }
     shares.push(found.shares);
   }

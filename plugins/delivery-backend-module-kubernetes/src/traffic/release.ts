@@ -62,6 +62,6 @@ export async function releaseGeneration(
       route => warmPart(route, without, fence),
       signal,
     );
-    await accepted(context.cluster, written, signal);
+    await accepted(context, written, signal);
   });
 }

@@ -122,7 +122,7 @@ async function write(
     signal,
   );
   assertNoneLost(live);
-  if (await accepted(context.cluster, written, signal)) {
+  if (await accepted(context, written, signal)) {
     await narrow();
   }
 }

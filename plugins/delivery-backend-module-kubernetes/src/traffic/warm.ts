@@ -46,7 +46,7 @@ export async function warm(
     route => warmPart(route, live, fence),
     signal,
   );
-  if (!(await accepted(context.cluster, written, signal))) {
+  if (!(await accepted(context, written, signal))) {
     return undefined;
   }
   await knownToDataPlane(context.metrics, live, cold.flatMap(missing), signal);
