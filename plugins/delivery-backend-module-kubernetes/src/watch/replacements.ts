@@ -1,4 +1,4 @@
-import { Pod, PodOwner } from '../health';
+import { Pod, PodOwner, timeMs } from '../health';
 import { GENERATION_LABEL, TARGET_LABEL } from '../names';
 import { ClusterWatch, WatchedChange } from './clusterWatch';
 import { UntoldNews } from './news';
@@ -33,7 +33,8 @@ export function followReplacements(
           metadata.uid !== pod.metadata.uid &&
           !metadata.deletionTimestamp,
       );
-    // The one that takes its place may be there already; it is younger.
+    // The one that takes its place may be there already; it is younger, or of
+    // the same second.
     const older = others.filter(
       ({ metadata }) => Date.parse(metadata.creationTimestamp ?? '') < atMs,
     ).length;
@@ -62,7 +63,7 @@ export function followReplacements(
     if (!goes || !pod || !label || !owner || isDisrupted(pod)) {
       return;
     }
-    const atMs = Date.now();
+    const atMs = deletedAtMs(pod);
     const timer = setTimeout(() => {
       timers.delete(timer);
       if (!signal.aborted) {
@@ -72,6 +73,15 @@ export function followReplacements(
     timer.unref();
     timers.add(timer);
   };
+}
+
+/** By the clock of the API server, which also tells when pods were made; whole seconds. */
+function deletedAtMs({ metadata }: Pod): number {
+  const { deletionTimestamp, deletionGracePeriodSeconds: grace } = metadata;
+  const endsAtMs = timeMs(deletionTimestamp);
+  return endsAtMs === undefined
+    ? Math.floor(Date.now() / 1_000) * 1_000
+    : endsAtMs - (typeof grace === 'number' ? grace : 0) * 1_000;
 }
 
 function ownerOf({ metadata }: Pick<Pod, 'metadata'>): string | undefined {
