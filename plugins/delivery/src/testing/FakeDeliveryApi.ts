@@ -1,6 +1,7 @@
 import {
   ChangeEvent,
   CommandAnswer,
+  ConnectionCheck,
   CommitView,
   DeliveryApi,
   Deployment,
@@ -58,6 +59,7 @@ export class FakeDeliveryApi implements DeliveryApi {
     accepted: true,
     message: 'written down',
   };
+  checks: ConnectionCheck[] = [];
   log: LogChunk = {
     lines: [{ atMs: 0, text: 'hello from the log', stream: 'stdout' }],
     nextOffset: '1',
@@ -205,6 +207,10 @@ export class FakeDeliveryApi implements DeliveryApi {
       request,
     });
     return this.#call('runOperation', this.answer);
+  }
+
+  getChecks(): Promise<ConnectionCheck[]> {
+    return this.#call('getChecks', this.checks);
   }
 
   getInstanceLogs(): Promise<LogChunk> {

@@ -469,6 +469,33 @@ describe('DeliveryTab', () => {
     expect(traffic).toBeChecked();
   });
 
+  it('asks what an environment lacks only when somebody wants to know, and shows how to give it', async () => {
+    const api = new FakeDeliveryApi();
+    api.checks = [
+      {
+        id: 'rights',
+        title: 'Rights to deploy',
+        status: 'missing',
+        message: 'slipway may not create deployments',
+        fix: 'kubectl apply -f rights.yaml',
+      },
+    ];
+    await renderTab(api, '/settings');
+    const [button] = await screen.findAllByRole('button', {
+      name: 'Check what is missing',
+    });
+    expect(api.calls).not.toContain('getChecks');
+    await userEvent.click(button);
+    expect(
+      await screen.findByText('Rights to deploy: missing'),
+    ).toBeInTheDocument();
+    expect(
+      screen.getByText('slipway may not create deployments'),
+    ).toBeInTheDocument();
+    expect(document.body).toHaveTextContent('kubectl apply -f rights.yaml');
+    expect(await accessibilityProblems()).toEqual([]);
+  });
+
   it.each([
     ['releases', 'Show the delivery date'],
     ['instances', 'hello from the log'],

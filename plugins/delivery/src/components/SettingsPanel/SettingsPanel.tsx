@@ -6,6 +6,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { targetId } from '../../model';
 import { useDeliveryTranslation } from '../../translation';
+import { EnvironmentChecks } from './EnvironmentChecks';
 import { OperationList } from './OperationList';
 import { ResolvedDefinition } from './ResolvedDefinition';
 import { ToneWord } from '../Tone';
@@ -71,6 +72,7 @@ function EnvironmentSettings(props: { target: TargetView }) {
         <dt>{t('settings.queue')}</dt>
         <dd>{t(`settings.queuePolicy.${environment.queue}`)}</dd>
       </dl>
+      <EnvironmentChecks target={target} />
       <OperationList target={target} />
     </section>
   );

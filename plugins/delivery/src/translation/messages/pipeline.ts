@@ -108,6 +108,7 @@ export const lists = {
   release: 'the release',
   findings: 'the findings',
   logs: 'the logs',
+  checks: 'the check',
   measurements: 'the measurements',
   estate: 'the estate',
   inbox: 'what needs somebody',
@@ -155,6 +156,13 @@ export const settings = {
   queue: 'Queue',
   automation: 'Automatic deployments',
   operations: 'Operations',
+  check: 'Check what is missing',
+  noChecks: 'This environment has nothing to check.',
+  checked: {
+    ok: 'as it should be',
+    limited: 'less works without it',
+    missing: 'missing',
+  },
   queuePolicy: {
     queue: 'newer ones wait for their turn',
     supersede: 'a newer one supersedes the running one',
