@@ -90,17 +90,15 @@ export const deliveryModuleLocal = createBackendModule({
         }
         const { dataDirectory } = local;
         await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-        const registry =
-          readRegistryConfig(services.config) ?? (await embedded());
-
-        async function embedded(): Promise<RegistryAccess> {
-          const started = await openRegistry(local, logger);
-          services.lifecycle.addShutdownHook(() => started.stop());
-          await ensureBaseImage(started.access, logger);
-          releases.setRegistry(started.access);
-          return started.access;
+        let registry = readRegistryConfig(services.config);
+        if (!registry) {
+          const embedded = await openRegistry(local, logger);
+          services.lifecycle.addShutdownHook(() => embedded.stop());
+          await ensureBaseImage(embedded.access, logger);
+          releases.setRegistry(embedded.access);
+          registry = embedded.access;
         }
-
+        const access = registry;
         const cache = join(dataDirectory, 'cache');
         releases.addSourceFetcher(
           createLocalGitFetcher({
@@ -125,7 +123,7 @@ export const deliveryModuleLocal = createBackendModule({
             createLocalConnection({
               name,
               dataDirectory,
-              registry,
+              registry: access,
               logger,
               renderers: [plainRenderer],
               peers,

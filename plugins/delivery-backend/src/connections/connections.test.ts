@@ -102,8 +102,9 @@ describe('connections', () => {
       }),
     });
     const open = (added: AddedMetricProvider[]) => {
-      const actual = new FakeConnection();
-      actual.metrics = [provider('own', ['success-rate'])];
+      const actual = Object.assign(new FakeConnection(), {
+        metrics: [provider('own', ['success-rate'])],
+      });
       return createConnections({
         environments: [
           { name: 'a', connection: { type: 'fake', name: 'one' } },

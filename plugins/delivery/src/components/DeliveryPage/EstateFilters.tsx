@@ -58,13 +58,12 @@ export function EstateFilters(props: {
         select
         size="small"
         id="delivery-estate-environment"
-        InputLabelProps={READABLE_LABEL}
+        InputLabelProps={{ ...READABLE_LABEL, shrink: true }}
         className={classes.field}
         label={t('page.filterEnvironment')}
         value={environment}
         onChange={event => setEnvironment(event.target.value)}
         SelectProps={{ displayEmpty: true }}
-        InputLabelProps={{ shrink: true }}
       >
         <MenuItem value="">{t('page.all')}</MenuItem>
         {environments.value?.map(it => (

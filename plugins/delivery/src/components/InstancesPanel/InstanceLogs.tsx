@@ -39,13 +39,12 @@ export function InstanceLogs(props: { target: TargetView }) {
       <TextField
         select
         id="delivery-logs-instance"
-        InputLabelProps={READABLE_LABEL}
+        InputLabelProps={{ ...READABLE_LABEL, shrink: true }}
         className={classes.select}
         label={t('instances.instance')}
         value={instance}
         onChange={event => setInstance(event.target.value)}
         SelectProps={{ displayEmpty: true }}
-        InputLabelProps={{ shrink: true }}
       >
         <MenuItem value="">{t('instances.logsAll')}</MenuItem>
         {instances.map(it => (
