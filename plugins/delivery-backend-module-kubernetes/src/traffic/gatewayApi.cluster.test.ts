@@ -65,7 +65,7 @@ describeOnCluster('Traffic by an HTTPRoute, through a real Envoy', () => {
     );
     const { failures, versions } = await stop();
     expect(failures).toEqual([]);
-    expect(versions.length).toBeGreaterThan(500);
+    expect(versions.length).toBeGreaterThan(100);
     const service = await shop.get('Service');
     expect(service.spec).toMatchObject({
       selector: { 'slipway.dev/generation': 'next' },
