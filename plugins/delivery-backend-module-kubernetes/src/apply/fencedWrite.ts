@@ -1,12 +1,6 @@
 import { ConflictError } from '@backstage/errors';
-import {
-  stringifyTarget,
-  TargetRef,
-} from '@slipway/backstage-plugin-delivery-common';
-import {
-  Fence,
-  StaleEpochError,
-} from '@slipway/backstage-plugin-delivery-node';
+import { stringifyTarget } from '@slipway/backstage-plugin-delivery-common';
+import { assertWritable, nameForPeople, WriteContext } from './fence';
 import {
   DeleteOptions,
   isConflict,
@@ -34,14 +28,6 @@ import { conflictsOf, describeConflicts, FieldConflict } from './owners';
 /** Status is written all the time, and raises the resourceVersion: read again so often. */
 const MAX_TRIES = 8;
 
-export interface WriteContext {
-  client: KubeClient;
-  target: TargetRef;
-  namespace: string;
-  fence: Fence;
-  signal: AbortSignal;
-}
-
 export interface WriteOptions {
   /** What was read of it already, to save a read. */
   existing?: KubeObject;
@@ -52,46 +38,6 @@ export interface WriteOptions {
   ownName?: boolean;
   /** Fields of others that are taken without a person's word: what a scaler left. */
   mayTake?: (conflict: FieldConflict) => boolean;
-}
-
-export function nameForPeople({ kind, name, namespace }: ObjectRef): string {
-  return namespace
-    ? `${kind} "${name}" in namespace ${namespace}`
-    : `${kind} "${name}"`;
-}
-
-/** The epoch of the last writer; 0 where nobody has written yet. */
-export function epochOf(object: KubeObject): number {
-  return Number(object.metadata.annotations?.[EPOCH_ANNOTATION] ?? 0) || 0;
-}
-
-/** The revision of the last write; 0 where nobody has written yet. */
-export function revisionOf(object: KubeObject): number {
-  return Number(object.metadata.annotations?.[REVISION_ANNOTATION] ?? 0) || 0;
-}
-
-/**
- * Whether we may write to an object at all.
- *
- * Errors: `StaleEpochError` when a newer epoch has written, `ConflictError`
- * when it is another target's.
- */
-export function assertWritable(
-  { target, fence }: Pick<WriteContext, 'target' | 'fence'>,
-  existing: KubeObject,
-): void {
-  const owner = existing.metadata.labels?.[TARGET_LABEL];
-  if (owner !== undefined && owner !== targetLabel(target)) {
-    throw new ConflictError(
-      `${nameForPeople(refOf(existing))} belongs to ${
-        existing.metadata.annotations?.[TARGET_ANNOTATION] ?? owner
-      }; one object can be of one target only, so give one of them another name or namespace`,
-    );
-  }
-  const theirs = epochOf(existing);
-  if (theirs > fence.epoch) {
-    throw new StaleEpochError(fence.epoch, theirs);
-  }
 }
 
 /** Puts our marks on what is about to be written. */

@@ -1,13 +1,5 @@
-export {
-  assertWritable,
-  epochOf,
-  fencedApply,
-  fencedDelete,
-  fencedPatch,
-  nameForPeople,
-  revisionOf,
-  type WriteContext,
-} from './fencedWrite';
+export { assertWritable, revisionOf, type WriteContext } from './fence';
+export { fencedApply, fencedDelete, fencedPatch } from './fencedWrite';
 export {
   conflictsOf,
   describeConflicts,

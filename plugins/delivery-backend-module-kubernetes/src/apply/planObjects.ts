@@ -15,7 +15,8 @@ import {
   readPlan,
 } from '../plan';
 import { ClusterTraffic } from '../traffic';
-import { fencedApply, WriteContext } from './fencedWrite';
+import { WriteContext } from './fence';
+import { fencedApply } from './fencedWrite';
 import { conflictsOf, describeConflicts } from './owners';
 import { planManifests, PlanManifests } from './planManifests';
 import { pruneTarget } from './prune';

@@ -13,7 +13,8 @@ import {
 } from '../names';
 import { KubePlan } from '../plan';
 import { ClusterTraffic } from '../traffic';
-import { fencedDelete, fencedPatch, WriteContext } from './fencedWrite';
+import { WriteContext } from './fence';
+import { fencedDelete, fencedPatch } from './fencedWrite';
 import { readTargetState } from './targetState';
 
 /** Kinds that every target has, whatever its Plans name. */

@@ -10,7 +10,8 @@ import {
   TRACK_ANNOTATION,
 } from '../names';
 import { KubePlan } from '../plan';
-import { fencedApply, fencedPatch, WriteContext } from './fencedWrite';
+import { WriteContext } from './fence';
+import { fencedApply, fencedPatch } from './fencedWrite';
 import { PlanManifests } from './planManifests';
 
 /**

@@ -2,7 +2,8 @@ import { mapping } from '../plan';
 import { KubeClient, KubeObject } from '../client';
 import { RECORD_CONFIG_MAP_PREFIX, ROLE_LABEL, targetLabel } from '../names';
 import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
-import { fencedApply, revisionOf, WriteContext } from './fencedWrite';
+import { revisionOf, WriteContext } from './fence';
+import { fencedApply } from './fencedWrite';
 
 /*
  * One small ConfigMap for each target: what cannot be read off the objects

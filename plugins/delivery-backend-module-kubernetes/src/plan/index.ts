@@ -1,9 +1,5 @@
-export {
-  readPlan,
-  type KubePlan,
-  type PlanItem,
-  type Scaler,
-} from './readPlan';
+export { readPlan, type KubePlan, type PlanItem } from './readPlan';
+export type { Scaler } from './scaler';
 export type { DeploymentManifest, ServiceManifest } from './kinds';
 export {
   checkPolicy,

@@ -19,23 +19,13 @@ import {
 import { mapping, podSpecsOf, textOf } from './podSpecs';
 import { SecretReference, secretReferencesOf } from './secretReferences';
 import { inOrder, isNeededByPods, RUN_ONCE } from './order';
+import { Scaler, scalerOf } from './scaler';
 
 /** An object as it was rendered, and where it came from. */
 export interface PlanItem {
   object: KubeObject;
   /** File and line where the renderer tells them, else the object's id. */
   place: string;
-}
-
-/** What scales the workload, or would. */
-export interface Scaler {
-  object: KubeObject;
-  /** Under `spec`: what names the workload. */
-  field: 'scaleTargetRef' | 'targetRef';
-  /** `spec.replicas` of the workload is its own. */
-  scalesReplicas: boolean;
-  min?: number;
-  max?: number;
 }
 
 /** A Plan as the rooms of this module see it. */
@@ -274,41 +264,6 @@ function assertWorkload(workload: DeploymentManifest, place: string): void {
       )}`,
     );
   }
-}
-
-function scalerOf(object: KubeObject, workload: string): Scaler | undefined {
-  const spec = mapping(object.spec);
-  const named = (field: Scaler['field']) => {
-    const reference = mapping(spec[field]);
-    return (
-      reference.name === workload &&
-      (reference.kind ?? 'Deployment') === 'Deployment'
-    );
-  };
-  const number = (value: unknown) =>
-    typeof value === 'number' ? value : undefined;
-  if (object.kind === 'HorizontalPodAutoscaler' && named('scaleTargetRef')) {
-    return {
-      object,
-      field: 'scaleTargetRef',
-      scalesReplicas: true,
-      min: number(spec.minReplicas),
-      max: number(spec.maxReplicas),
-    };
-  }
-  if (object.kind === 'ScaledObject' && named('scaleTargetRef')) {
-    return {
-      object,
-      field: 'scaleTargetRef',
-      scalesReplicas: true,
-      min: number(spec.minReplicaCount),
-      max: number(spec.maxReplicaCount),
-    };
-  }
-  if (object.kind === 'VerticalPodAutoscaler' && named('targetRef')) {
-    return { object, field: 'targetRef', scalesReplicas: false };
-  }
-  return undefined;
 }
 
 function assertOneScaler(scalers: Scaler[], items: PlanItem[]): void {
