@@ -1,6 +1,6 @@
 import { isError } from '@backstage/errors';
 import { ConnectionCheck } from '@slipway/backstage-plugin-delivery-common';
-import { KubeClient } from '../client';
+import { isForbidden, KubeClient } from '../client';
 import { clusterRights, namespaceRights, Subject, toYaml } from './manifests';
 import {
   CLUSTER_RIGHTS,
@@ -39,6 +39,10 @@ export async function checkAccess(
   } catch (error) {
     signal.throwIfAborted();
     return [unreachable(client, error)];
+  }
+  if (version.status !== 'ok') {
+    // What follows asks for what an older one does not have.
+    return [version];
   }
   const subject = await whoAmI(client, signal);
   const everywhere = watch === 'cluster';
@@ -146,8 +150,10 @@ async function checkNamespace(
     problem = found ? 'It is being deleted' : 'It does not exist';
   } catch (error) {
     // Without the right to look, the rights in it are asked for anyway.
-    signal.throwIfAborted();
-    return undefined;
+    if (isForbidden(error)) {
+      return undefined;
+    }
+    throw error;
   }
   return {
     id: `namespace:${namespace}`,

@@ -27,8 +27,8 @@ export interface NeededKind {
   install?: string;
 }
 
-/** The first version whose server-side apply refuses unknown fields. */
-export const OLDEST_VERSION = { major: 1, minor: 27 };
+/** The first version that refuses unknown fields, and says who one is. */
+export const OLDEST_VERSION = { major: 1, minor: 28 };
 
 const READ = ['get', 'list', 'watch'];
 const WRITE = ['create', 'patch', 'delete'];
