@@ -26,15 +26,14 @@ export interface ContainerView {
 /** Why a container does not run; `undefined` when it does, or only waits its turn. */
 export function causeOfContainer(view: ContainerView): NamedCause | undefined {
   const { state, lastState } = view.status;
-  return (
-    causeOfWaiting(view) ??
-    (state?.terminated
-      ? causeOfEnd(view, state.terminated)
-      : // It is being started again; until it runs, its last end is why it is not ready.
-      !state?.running && lastState?.terminated
-      ? causeOfEnd(view, lastState.terminated)
-      : undefined)
-  );
+  const waiting = causeOfWaiting(view);
+  if (waiting) {
+    return waiting;
+  }
+  // While it is being started again, its last end is why it is not ready.
+  const end =
+    state?.terminated ?? (state?.running ? undefined : lastState?.terminated);
+  return end && causeOfEnd(view, end);
 }
 
 function causeOfWaiting(view: ContainerView): NamedCause | undefined {

@@ -546,6 +546,7 @@ describeOnCluster('What is wrong on a real cluster', () => {
         },
       },
     });
+    const { client } = world;
     const cleanups: Array<() => Promise<unknown>> = [
       () =>
         world.client.delete(
@@ -610,11 +611,12 @@ describeOnCluster('What is wrong on a real cluster', () => {
           return /the shop is closed/.test(String(error));
         }
       });
-      for (const kind of both) {
-        cleanups.push(() =>
-          world.client.delete({ apiVersion: admission, kind, name }, {}, quiet),
-        );
-      }
+      cleanups.push(
+        ...both.map(
+          kind => () =>
+            client.delete({ apiVersion: admission, kind, name }, {}, quiet),
+        ),
+      );
     }
     await poll('the namespace has its ServiceAccount', async () =>
       Boolean(

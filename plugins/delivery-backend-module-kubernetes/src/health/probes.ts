@@ -44,12 +44,7 @@ export function causeOfProbe(options: {
       .match(/^(Startup|Readiness|Liveness)/i)?.[1]
       .toLowerCase() ??
     (spec?.startupProbe && status.started === false ? 'startup' : 'readiness');
-  const probe =
-    kind === 'startup'
-      ? spec?.startupProbe
-      : kind === 'liveness'
-      ? spec?.livenessProbe
-      : spec?.readinessProbe;
+  const probe = probeOf(spec, kind);
   if (!answer && (!probe || nowMs - startedAtMs < patienceMs(probe))) {
     return undefined;
   }
@@ -65,6 +60,17 @@ export function causeOfProbe(options: {
     action: `See why the service does not answer its ${kind} probe; its log may say more`,
     sinceMs: Math.max(answer?.firstAtMs ?? startedAtMs, startedAtMs),
   };
+}
+
+function probeOf(spec: Container | undefined, kind: string): Probe | undefined {
+  switch (kind) {
+    case 'startup':
+      return spec?.startupProbe;
+    case 'liveness':
+      return spec?.livenessProbe;
+    default:
+      return spec?.readinessProbe;
+  }
 }
 
 /** How long the probe may fail before that means something. */

@@ -1,9 +1,11 @@
 import { ConflictError, InputError } from '@backstage/errors';
-import { epochOf, fencedPatch, revisionOf } from '../apply';
+import { fencedPatch } from '../apply';
 import { refOf } from '../client';
 import { Autoscaler, PodOwner } from '../health';
 import {
+  EPOCH_ANNOTATION,
   REPLICAS_ANNOTATION,
+  REVISION_ANNOTATION,
   ROLE_LABEL,
   SCALED_ANNOTATION,
   TARGET_LABEL,
@@ -97,7 +99,10 @@ export async function scale(
   }
   const before = stable.spec?.replicas ?? 1;
   // We are not the engine: the fence is the one that the world has.
-  const fence = { epoch: epochOf(stable), revision: revisionOf(stable) };
+  const fence = {
+    epoch: numberOf(stable, EPOCH_ANNOTATION),
+    revision: numberOf(stable, REVISION_ANNOTATION),
+  };
   await fencedPatch(
     { client, target, namespace, fence, signal },
     refOf(stable),
@@ -120,4 +125,8 @@ export async function scale(
   return {
     message: `Scaled from ${before} to ${replicas} instances, until the next deployment brings back the number of its manifests`,
   };
+}
+
+function numberOf({ metadata }: PodOwner, annotation: string): number {
+  return Number(metadata.annotations?.[annotation] ?? 0) || 0;
 }

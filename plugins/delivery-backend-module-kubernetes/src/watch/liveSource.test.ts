@@ -76,14 +76,15 @@ describe('what runs, from the watch of a cluster', () => {
       timing: { ...QUICK, ...timing },
     });
     const live = createLiveSource({ cluster, watch, logger });
+    const onChange = (of: TargetRef, state: Observed<InstanceState[]>) => {
+      if (stringifyTarget(of) === stringifyTarget(target)) {
+        seen.push(state);
+      } else {
+        others.push(stringifyTarget(of));
+      }
+    };
     for (let n = 0; n < readers; n += 1) {
-      live.watch((of, state) => {
-        if (stringifyTarget(of) === stringifyTarget(target)) {
-          seen.push(state);
-        } else {
-          others.push(stringifyTarget(of));
-        }
-      }, ended.signal);
+      live.watch(onChange, ended.signal);
     }
   }
 
@@ -194,6 +195,7 @@ describe('what runs, from the watch of a cluster', () => {
     await poll('another watch', async () => api.requests.length > before + 3);
     api.mode = 'well';
     await untilReady('one', 'two');
+    expect(lists()).toHaveLength(1);
   });
 
   it('keeps a watch that brings bookmarks only', async () => {

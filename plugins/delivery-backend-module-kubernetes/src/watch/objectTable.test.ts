@@ -97,9 +97,9 @@ describe('the table of one kind', () => {
           for (const { before, after } of table.apply(input) ?? []) {
             const key = keyOf((after ?? before) as KubeObject);
             expect(mirror.get(key)).toEqual(before);
+            const version = after?.metadata.resourceVersion ?? 'gone';
+            expect(isOlder(version, newest.get(key) ?? '0')).toBe(false);
             if (after) {
-              const version = after.metadata.resourceVersion ?? '';
-              expect(isOlder(version, newest.get(key) ?? '0')).toBe(false);
               newest.set(key, version);
               mirror.set(key, after);
             } else {

@@ -49,13 +49,14 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
   let history: Happened[] = [];
   let version = 100;
   let compactedTo = 0;
+  const state: Pick<FakeApiServer, 'mode'> = { mode: 'well' };
 
   function happen(kind: Kind, type: string, object: KubeObject) {
     const line = `${JSON.stringify({ type, object })}\n`;
     history.push({ kind, version, line });
-    for (const watch of watches) {
-      if (watch.kind === kind && api.mode === 'well') {
-        watch.response.write(line);
+    for (const open of watches) {
+      if (open.kind === kind && state.mode === 'well') {
+        open.response.write(line);
       }
     }
   }
@@ -100,7 +101,7 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
     const entry = { kind, response };
     watches.add(entry);
     response.on('close', () => watches.delete(entry));
-    if (api.mode === 'well') {
+    if (state.mode === 'well') {
       history
         .filter(past => past.kind === kind && past.version > from)
         .forEach(({ line }) => response.write(line));
@@ -114,10 +115,10 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
     if (kind) {
       requests.push(`${isWatch ? 'WATCH' : 'LIST'} ${kind}`);
     }
-    if (api.mode === 'hanging') {
+    if (state.mode === 'hanging') {
       return;
     }
-    if (api.mode === 'down') {
+    if (state.mode === 'down') {
       status(response, 503, 'ServiceUnavailable');
     } else if (!kind) {
       resources(response, url.pathname.replace(/^\/apis?\//, ''));
@@ -152,10 +153,15 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
   });
   const client = createKubeClient({ cluster: 'fake', kubeConfig });
 
-  const api: FakeApiServer = {
+  return {
     client,
     requests,
-    mode: 'well',
+    get mode() {
+      return state.mode;
+    },
+    set mode(mode) {
+      state.mode = mode;
+    },
     put(kind, object) {
       version += 1;
       const name = object.metadata?.name ?? 'nameless';
@@ -216,5 +222,4 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
       });
     },
   };
-  return api;
 }
