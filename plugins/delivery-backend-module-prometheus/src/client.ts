@@ -3,7 +3,7 @@ import { ServiceUnavailableError } from '@backstage/errors';
 const MAX_BYTES = 4 * 1024 * 1024;
 const TIMEOUT_MS = 8_000;
 
-/** What Prometheus answers to an instant query. */
+/** What Prometheus answers to an instant query. @public */
 export interface InstantAnswer {
   /** The numbers of all series; a scalar is one. */
   values: Array<{ labels: Record<string, string>; value: number }>;
@@ -11,6 +11,7 @@ export interface InstantAnswer {
   warnings: string[];
 }
 
+/** Asks one server. @public */
 export interface PrometheusClient {
   /**
    * Errors: `ServiceUnavailableError` when there is no usable answer;
@@ -23,7 +24,7 @@ export interface PrometheusClient {
   ): Promise<InstantAnswer>;
 }
 
-/** Prometheus understood the request and cannot answer it. */
+/** Prometheus understood the request and cannot answer it. @public */
 export class PrometheusQueryError extends Error {
   readonly name = 'PrometheusQueryError';
   constructor(readonly type: string, message: string) {
@@ -35,6 +36,8 @@ export class PrometheusQueryError extends Error {
  * The HTTP API of one server (https://prometheus.io/docs/prometheus/latest/querying/api/).
  * Its address is the platform's; redirects are not followed, and answers are
  * bounded in time and size.
+ *
+ * @public
  */
 export function createPrometheusClient(options: {
   name: string;

@@ -31,6 +31,8 @@ interface Compiled {
  * an error (no answer, a refused query, several numbers, a partial answer).
  *
  * Errors: `InputError` for a query that cannot be used; see `compileQuery`.
+ *
+ * @public
  */
 export function createPrometheusProvider(options: {
   name: string;

@@ -1,7 +1,7 @@
 import { KNOWN_METRICS } from '@slipway/backstage-plugin-delivery-common';
 import { InputError } from '@backstage/errors';
 
-/** One number from one query, and how many observations are behind it. */
+/** One number from one query, and how many observations are behind it. @public */
 export interface MetricSource {
   name: string;
   unit: 'ratio' | 'milliseconds' | 'count';
@@ -16,6 +16,7 @@ export interface MetricSource {
   counter?: string;
 }
 
+/** Whose counters are read; see the README. @public */
 export type SourceName = 'envoy' | 'istio' | 'http' | 'none';
 
 interface Requests {
@@ -68,7 +69,7 @@ const QUANTILES: Record<string, number> = {
   'latency-p99': 0.99,
 };
 
-/** The metrics that every definition may name, from one kind of counters. */
+/** The metrics that every definition may name, from one kind of counters. @public */
 export function builtinMetrics(source: SourceName): MetricSource[] {
   if (source === 'none') {
     return [];

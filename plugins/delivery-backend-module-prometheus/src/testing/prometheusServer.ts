@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 
-/** A real Prometheus for one suite, on loopback. */
+/** A real Prometheus for one suite, on loopback. @public */
 export interface PrometheusServer {
   url: URL;
   close(): Promise<void>;
@@ -26,7 +26,7 @@ async function find(program: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** What is missing for tests with a real Prometheus; `undefined`: nothing. */
+/** What is missing for tests with a real Prometheus; `undefined`: nothing. @public */
 export async function missingForPrometheus(): Promise<string | undefined> {
   const found = await Promise.all(['prometheus', 'promtool'].map(find));
   return found.every(Boolean)
@@ -50,6 +50,8 @@ async function freePort(): Promise<number> {
 /**
  * Starts it with what was measured before (`history`, OpenMetrics text with
  * times in seconds) and with targets to scrape from now on.
+ *
+ * @public
  */
 export async function startPrometheus(options: {
   history?: string;
