@@ -1,4 +1,5 @@
 import {
+  TargetRecord,
   TargetRef,
   World,
   stringifyTarget,
@@ -43,6 +44,7 @@ export async function bringAbout(options: {
 
   if (isConverged(steps)) {
     memory.trouble = undefined;
+    again = noteConflict(round, row, undefined);
   } else if (!isRepeated && !mustWait) {
     try {
       const result = await converge({
@@ -57,6 +59,7 @@ export async function bringAbout(options: {
       again = result.wrote || !sameJson(result.applied, row.record.applied);
       carried.applied = result.applied;
       memory.trouble = undefined;
+      again = noteConflict(round, row, undefined) || again;
       memory.lastWrite = { signature, atMs: nowMs };
     } catch (error) {
       keeper.signal.throwIfAborted();
@@ -68,6 +71,7 @@ export async function bringAbout(options: {
         throw error;
       }
       noteTrouble(context, memory, row.target, error, nowMs);
+      again = noteConflict(round, row, conflictOf(error, row, nowMs));
     }
   }
   return {
@@ -87,6 +91,30 @@ export async function bringAbout(options: {
   };
 }
 
+/** Kept in the record, so that every backend knows that there is something to take over. */
+function noteConflict(
+  { carried }: Round,
+  { record }: TargetRow,
+  value: TargetRecord['conflict'],
+): boolean {
+  if (sameJson(record.conflict, value)) {
+    return false;
+  }
+  carried.conflict = { value };
+  return true;
+}
+
+/** By name: an adapter may carry another copy of the class. */
+function conflictOf(
+  error: unknown,
+  { record: { conflict } }: TargetRow,
+  nowMs: number,
+): TargetRecord['conflict'] {
+  return error instanceof Error && error.name === 'ConflictError'
+    ? { message: error.message, sinceMs: conflict?.sinceMs ?? nowMs }
+    : conflict;
+}
+
 function noteTrouble(
   context: EngineContext,
   memory: TargetMemory,
@@ -99,11 +127,19 @@ function noteTrouble(
   memory.trouble = {
     attempts,
     retryAtMs: nowMs + backOffMs(attempts),
-    reason: {
-      code: 'environment-unwritable',
-      message: `The environment did not take what is wanted: ${message}`,
-      action: 'It is tried again; abort to go back',
-    },
+    reason:
+      error instanceof Error && error.name === 'ConflictError'
+        ? {
+            code: 'changed-by-others',
+            message,
+            action:
+              'Take over to make it ours again, or undo what was changed; it is tried again',
+          }
+        : {
+            code: 'environment-unwritable',
+            message: `The environment did not take what is wanted: ${message}`,
+            action: 'It is tried again; abort to go back',
+          },
   };
   context.logger.warn(
     `Could not converge ${stringifyTarget(

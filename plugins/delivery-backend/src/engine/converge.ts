@@ -58,6 +58,7 @@ export async function converge(options: {
   const fence: Fence = {
     epoch: keeper.lease.epoch,
     revision: desired.revision,
+    ...(record.conflict?.takeOver && { takeOver: true as const }),
   };
   let wrote = false;
 

@@ -14,6 +14,8 @@ import { LeaseKeeper } from './leaseKeeper';
 export interface Carried {
   /** Of the last converge, not stored yet. */
   applied?: TargetRecord['applied'];
+  /** Whether others own what we would write, if that has changed. */
+  conflict?: { value: TargetRecord['conflict'] };
   /** What the last look left behind: nobody else writes while we hold the lease. */
   loaded?: LoadedTarget;
   /** How long the target was due and nobody looked; for the first look. */

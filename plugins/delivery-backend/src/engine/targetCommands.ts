@@ -61,11 +61,7 @@ function releaseHold(changes: Changes, command: Command) {
 function takeOver(changes: Changes, command: Command) {
   const { foreignEpoch } = changes.row;
   if (foreignEpoch === undefined) {
-    changes.answer(
-      command,
-      false,
-      'There is nothing to take over: the world knows no newer epoch than ours',
-    );
+    takeFields(changes, command);
     return;
   }
   changes.takeOverFrom = foreignEpoch;
@@ -87,6 +83,38 @@ function takeOver(changes: Changes, command: Command) {
     subject: command.subjectId,
     reason: command.reason,
     outcome: `epoch ${foreignEpoch} of the world is superseded`,
+  });
+}
+
+/** What others have changed is written with the next look, once. */
+function takeFields(changes: Changes, command: Command) {
+  const { record } = changes.row;
+  const { conflict } = record;
+  if (!conflict) {
+    changes.answer(
+      command,
+      false,
+      'There is nothing to take over: nobody else has written here',
+    );
+    return;
+  }
+  changes.row = {
+    ...changes.row,
+    record: { ...record, conflict: { ...conflict, takeOver: true } },
+  };
+  changes.answer(command, true, 'What others have changed is made ours again');
+  changes.event({
+    type: 'taken-over',
+    message: `Taken over: ${conflict.message}${because(command)}`,
+    level: 'warning',
+    actor: command.actor,
+  });
+  changes.audits.push({
+    actor: command.actor,
+    verb: 'take-over',
+    subject: command.subjectId,
+    reason: command.reason,
+    outcome: conflict.message,
   });
 }
 

@@ -60,8 +60,10 @@ export async function lookAtTarget(
     record: {
       ...forgiveAbsence(row.record, carried.lateMs ?? 0),
       ...(carried.applied ? { applied: carried.applied } : {}),
+      ...(carried.conflict ? { conflict: carried.conflict.value } : {}),
     },
   };
+  carried.conflict = undefined;
   carried.lateMs = undefined;
   const forRollout = await answer(context, changes, commands, open, active);
 
@@ -176,7 +178,8 @@ function hasMoved(changes: Changes, decision: DecideOutput): boolean {
     decision.answers.length > 0 ||
     decision.finished.length > 0 ||
     changes.created.length > 0 ||
-    changes.takeOverFrom !== undefined
+    changes.takeOverFrom !== undefined ||
+    before.conflict?.takeOver !== changes.row.record.conflict?.takeOver
   );
 }
 

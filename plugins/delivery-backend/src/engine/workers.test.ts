@@ -1,3 +1,4 @@
+import { ConflictError } from '@backstage/errors';
 import knexFactory from 'knex';
 import { TestDatabaseId, TestDatabases } from '@backstage/backend-test-utils';
 import { Notifier } from '@slipway/backstage-plugin-delivery-node';
@@ -360,6 +361,77 @@ describe('two engines on one database', () => {
         async () => (await store.deployments.get(id))?.status === 'succeeded',
       );
       expect(world.target(target).epoch).toBeGreaterThan(1_000);
+    } finally {
+      await engine.stop();
+      await store.close();
+    }
+  });
+
+  it('what others have changed is not written over until a person takes over, once', async () => {
+    const { store, world } = await setUp('SQLITE_3');
+    const actual = world.connection();
+    const fences: boolean[] = [];
+    let isTheirs = true;
+    const engine = createEngine({
+      store,
+      connections: new Map([
+        [
+          'production',
+          {
+            ...actual,
+            workloads: {
+              fencing: actual.workloads.fencing,
+              inspect: actual.workloads.inspect.bind(actual.workloads),
+              observe: actual.workloads.observe.bind(actual.workloads),
+              remove: actual.workloads.remove.bind(actual.workloads),
+              async ensure(to, fence, generation, signal) {
+                fences.push(fence.takeOver ?? false);
+                if (isTheirs && !fence.takeOver) {
+                  throw new ConflictError('"kubectl-edit" owns .spec.template');
+                }
+                isTheirs = false;
+                await actual.workloads.ensure(to, fence, generation, signal);
+              },
+            },
+          },
+        ],
+      ]),
+      environments,
+      logger: silentLogger(),
+      rooms: { renderPlan: fakeRenderPlan(world) },
+      tuning: { pollMs: 50 },
+    });
+    engine.start();
+    try {
+      const { id } = await ask(engine, 'r1');
+      await until(
+        'it says who',
+        async () =>
+          (
+            await store.targets.get(target)
+          )?.record.conflict?.message.includes('kubectl-edit') === true,
+      );
+      expect(fences).not.toContain(true);
+      await store.commands.add({
+        id: 'take-over-2',
+        verb: 'take-over',
+        subjectKind: 'target',
+        subjectId: `${service}@production`,
+        actor: { type: 'user', ref: 'user:default/ann' },
+        reason: 'it was a mistake',
+        createdAtMs: Date.now(),
+      });
+      engine.wake();
+      await until(
+        'it goes on',
+        async () => (await store.deployments.get(id))?.status === 'succeeded',
+      );
+      await until(
+        'the permission is used up',
+        async () =>
+          (await store.targets.get(target))?.record.conflict === undefined,
+      );
+      expect(fences.filter(Boolean)).toHaveLength(1);
     } finally {
       await engine.stop();
       await store.close();

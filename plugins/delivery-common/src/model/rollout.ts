@@ -259,6 +259,11 @@ export interface TargetRecord {
     /** Sum over the instances: one more means that one of them died in between. */
     restarts: number;
   };
+  /**
+   * Others have changed what we would write, and so it is not written; kept by
+   * the engine. `takeOver`: a person said that it is to be ours again.
+   */
+  conflict?: { message: string; sinceMs: number; takeOver?: true };
   /** What cannot be observed of the last converge; kept by the engine. */
   applied?: {
     /** Shared objects of this Plan were applied. */

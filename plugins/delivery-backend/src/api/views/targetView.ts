@@ -72,7 +72,8 @@ export function targetView(parts: TargetViewParts): TargetView {
         hasHistory: record.promoted.some(
           promoted => promoted.generation !== record.stable?.generation,
         ),
-        foreignEpoch: row.foreignEpoch,
+        isForeign:
+          row.foreignEpoch !== undefined || row.record.conflict !== undefined,
         active,
         last: parts.last,
       },

@@ -134,7 +134,8 @@ export function targetVerbs(
     hold?: Hold;
     hasStable: boolean;
     hasHistory: boolean;
-    foreignEpoch?: number;
+    /** A newer epoch in the world, or fields that others have changed. */
+    isForeign: boolean;
     active?: Deployment;
     last?: Deployment;
   },
@@ -171,9 +172,7 @@ export function targetVerbs(
   );
   verbs['take-over'] = verdict(
     may(TARGET_VERB_PERMISSIONS['take-over']),
-    target.foreignEpoch === undefined
-      ? 'Nobody else has written to this target'
-      : undefined,
+    target.isForeign ? undefined : 'Nobody else has written to this target',
   );
   return verbs;
 }

@@ -81,7 +81,7 @@ export const verbs = {
     restart:
       'start new instances of {{version}} ({{digest}}) in {{environment}} and stop the old ones, batch by batch',
     takeOver:
-      'go on with this database although {{environment}} was written by a newer one',
+      'make what others have changed in {{environment}} ours again, or go on although a newer database has written it',
     deploy:
       'bring {{version}} ({{digest}}) to {{environment}}, in the steps of its definition',
     replaces: 'replace {{stable}} ({{digest}})',
