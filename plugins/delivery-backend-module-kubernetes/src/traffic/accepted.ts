@@ -6,7 +6,8 @@ import {
 import { KubeObject, refOf } from '../client';
 import { ClusterAccess } from '../clusterAccess';
 import { TrafficContext } from './context';
-import { followSelectors, readEndpoints } from './endpoints';
+import { readEndpoints } from './endpoints';
+import { followSelectors } from './followSelectors';
 import { GatewayMetrics } from './gatewayMetrics';
 import { LiveRoute, LiveTraffic } from './live';
 

@@ -1,11 +1,7 @@
-import {
-  TargetRef,
-  TrafficShare,
-} from '@slipway/backstage-plugin-delivery-common';
+import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { ClusterAccess } from '../clusterAccess';
 import { KubeObject } from '../client';
-import { GENERATION_LABEL, TARGET_LABEL, targetLabel } from '../names';
-import { LiveTraffic } from './live';
+import { TARGET_LABEL, targetLabel } from '../names';
 
 /** Addresses of ready endpoints, by Service. */
 export type Endpoints = Map<string, Set<string>>;
@@ -47,28 +43,4 @@ function readyAddresses(slice: KubeObject): string[] {
       .filter(({ conditions }) => conditions?.ready !== false)
       .flatMap(({ addresses }) => addresses.slice(0, 1))
   );
-}
-
-/**
- * Whether the endpoints of the main Services are already those that their
- * selectors, as they were written, take: something where something is ready,
- * and nothing of anybody else.
- */
-export function followSelectors(
-  live: Pick<LiveTraffic, 'services' | 'backends'>,
-  selectors: Array<Record<string, string>>,
-  endpoints: Endpoints,
-  shares: TrafficShare[],
-): boolean {
-  return live.services.every(({ metadata: { name: main } }, index) => {
-    const only = selectors[index][GENERATION_LABEL];
-    const actual = endpoints.get(main) ?? new Set();
-    const wanted = (only ? [only] : shares.map(share => share.generation))
-      .map(generation => endpoints.get(live.backends.name(main, generation)))
-      .flatMap(found => [...(found ?? [])]);
-    return only
-      ? (actual.size > 0 || wanted.length === 0) &&
-          [...actual].every(address => wanted.includes(address))
-      : actual.size > 0 || wanted.length === 0;
-  });
 }

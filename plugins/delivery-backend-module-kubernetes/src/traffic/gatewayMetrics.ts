@@ -8,6 +8,7 @@ import { LiveTraffic } from './live';
 import { toShares } from './weights';
 
 /** Counters of requests are compared over this time. */
+const SAMPLE = /^([a-z_]+)\{([^}]*)\}\s+(\d+)/;
 const WINDOW_MS = 60_000;
 /** So often a reading is kept. */
 const KEEP_EVERY_MS = 2_000;
@@ -244,7 +245,6 @@ async function* bounded(
   }
 }
 
-const SAMPLE = /^([a-z_]+)\{([^}]*)\}\s+(\d+)/;
 const CLUSTER_NAME = /envoy_cluster_name="([^"]*)"/;
 
 /** Sums of a statistic by Envoy cluster, from the text of its admin port. */

@@ -7,7 +7,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { GENERATION_LABEL } from '../names';
 import { describeEditor, editorOf } from './editors';
-import { followSelectors } from './endpoints';
+import { followSelectors } from './followSelectors';
 import { LiveRoute, LiveTraffic, readLive, routeId } from './live';
 import { readShares, revisionOf } from './marks';
 import { TrafficContext } from './context';

@@ -40,16 +40,11 @@ describe('Weights', () => {
           all.reduce((total, { percent }) => total + percent, 0);
         expect(sum(result)).toBe(sum(of));
         const given = of.filter(({ percent }) => percent > 0);
-        if (given.some(({ generation }) => ready(generation) > 0)) {
-          expect(
-            result.filter(
-              ({ generation, percent }) =>
-                percent > 0 && ready(generation) === 0,
-            ),
-          ).toEqual([]);
-        } else {
-          expect(result).toEqual(given);
-        }
+        const anybody = given.some(({ generation }) => ready(generation) > 0);
+        const idle = result.filter(
+          ({ generation, percent }) => percent > 0 && ready(generation) === 0,
+        );
+        expect(anybody ? idle : result).toEqual(anybody ? [] : given);
       }),
     );
   });

@@ -25,12 +25,18 @@ describe('jobs of a deployment', () => {
     );
     driver = fixture.driver();
     const { id } = await driver.deploy({ ...target, releaseId: 'r1' });
-    expect((await driver.ended(id)).status).toBe('succeeded');
+    const { status } = await driver.ended(id);
+    if (status !== 'succeeded') {
+      throw new Error(`The first deployment is ${status}`);
+    }
     fixture.world.effects.length = 0;
   });
   afterEach(async () => {
-    expect(fixture.world.violations).toEqual([]);
+    const { violations } = fixture.world;
     await fixture.close();
+    if (violations.length > 0) {
+      throw new Error(`Promises were broken: ${violations.join('; ')}`);
+    }
   });
 
   const jobEffects = () =>

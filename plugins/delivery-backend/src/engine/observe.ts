@@ -65,9 +65,9 @@ export function createObserver(options: {
   }
 
   return {
-    async observe(target, connection, options, signal) {
+    async observe(target, connection, asked, signal) {
       const id = stringifyTarget(target);
-      const leads = options.delegated ? connection.delegated : undefined;
+      const leads = asked.delegated ? connection.delegated : undefined;
       const [workloads, traffic, delegated] = await Promise.all([
         read(`${id} workloads`, 'Reading the workloads', signal, limited =>
           connection.workloads.observe(target, limited),

@@ -59,12 +59,13 @@ export function thinned(
 ): TrafficPoint[] {
   let left = points;
   while (left.length > most) {
-    const isChange = left.map(
+    const before = left;
+    const isChange = before.map(
       (point, index) =>
-        index === 0 || !sameShares(point.asked, left[index - 1].asked),
+        index === 0 || !sameShares(point.asked, before[index - 1].asked),
     );
-    const inner = left.flatMap((_, index) =>
-      index > 0 && index < left.length - 1 ? [index] : [],
+    const inner = before.flatMap((_, index) =>
+      index > 0 && index < before.length - 1 ? [index] : [],
     );
     const onlyMeasure = inner.filter(index => !isChange[index]);
     const candidates = onlyMeasure.length > 0 ? onlyMeasure : inner;

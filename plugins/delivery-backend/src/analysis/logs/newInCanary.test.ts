@@ -3,8 +3,8 @@ import { LogLine } from '@slipway/backstage-plugin-delivery-common';
 import { newInCanary } from './newInCanary';
 import { templateOf } from './template';
 
-function lines(texts: string[], options: Partial<LogLine> = {}): LogLine[] {
-  return texts.map((text, index) => ({
+function lines(written: string[], options: Partial<LogLine> = {}): LogLine[] {
+  return written.map((text, index) => ({
     atMs: 1_000 + index,
     text,
     stream: 'stdout',
