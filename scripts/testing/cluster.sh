@@ -21,7 +21,7 @@ if [ -n "${KUBECONFIG:-}" ]; then
     say 'KUBECONFIG is set but SLIPWAY_REGISTRY is not: name a registry that the nodes pull from over plain HTTP'
     exit 1
   fi
-  for name in KUBECONFIG SLIPWAY_REGISTRY SLIPWAY_GATEWAY SLIPWAY_GATEWAY_METRICS; do
+  for name in KUBECONFIG SLIPWAY_REGISTRY SLIPWAY_GATEWAY SLIPWAY_GATEWAY_METRICS BUILDKIT_HOST; do
     if [ -n "${!name:-}" ]; then printf 'export %s=%q\n' "$name" "${!name}"; fi
   done
   exit 0
@@ -34,4 +34,6 @@ fi
 say 'bringing a cluster up'
 "$kit" build >&2
 "$kit" up >&2
+# For the suites with BuildKit.
+"$kit" start buildkit >&2
 "$kit" env

@@ -6,9 +6,7 @@ import {
   Observed,
   parseTarget,
 } from '@slipway/backstage-plugin-delivery-common';
-import {
-  Fence,
-} from '@slipway/backstage-plugin-delivery-node';
+import { Fence } from '@slipway/backstage-plugin-delivery-node';
 import { BackoffPolicy } from './backoff';
 import { ChangeListener, ChangeNotices } from './changeNotices';
 import { resolveEntrypoint } from './entrypoint';

@@ -23,7 +23,13 @@ export interface DbDeployment {
   row_version: number | string;
 }
 
-export const COLUMNS = ['id', 'created_at_ms', 'data', 'rollout', 'row_version'];
+export const COLUMNS = [
+  'id',
+  'created_at_ms',
+  'data',
+  'rollout',
+  'row_version',
+];
 
 const NEWEST_FIRST: Keyset = {
   list: 'deployments',
