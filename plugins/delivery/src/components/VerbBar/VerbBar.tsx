@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { FocusEvent, useEffect, useRef, useState } from 'react';
 import Button from '@material-ui/core/Button';
 import Tooltip from '@material-ui/core/Tooltip';
 import { Theme, makeStyles } from '@material-ui/core/styles';
@@ -10,7 +10,12 @@ import { ToneWord } from '../Tone';
 import { VerbDialog } from './VerbDialog';
 
 const useStyles = makeStyles((theme: Theme) => ({
-  root: { display: 'flex', flexWrap: 'wrap', gap: theme.spacing(1) },
+  root: {
+    display: 'flex',
+    flexWrap: 'wrap',
+    gap: theme.spacing(1),
+    outline: 'none',
+  },
   message: { marginTop: theme.spacing(1), overflowWrap: 'anywhere' },
 }));
 
@@ -28,10 +33,29 @@ export function VerbBar(props: { target: TargetView; verbs: TargetVerbs }) {
   const t = useDeliveryTranslation();
   const classes = useStyles();
   const [open, setOpen] = useState<VerbState>();
+  const group = useRef<HTMLDivElement>(null);
+  const [confirmed, setConfirmed] = useState(false);
+
+  // What a verb does may take its own button away: whoever uses the keyboard
+  // goes on here, and not at the top of the page.
+  useEffect(() => {
+    const { activeElement } = document;
+    const isLost = !activeElement || activeElement === document.body;
+    if (confirmed && !open && isLost) {
+      group.current?.focus();
+    }
+  });
+  const onBlur = ({ currentTarget, relatedTarget }: FocusEvent) => {
+    if (relatedTarget && !currentTarget.contains(relatedTarget)) {
+      setConfirmed(false);
+    }
+  };
 
   return (
-    <div>
+    <div onBlur={onBlur}>
       <div
+        ref={group}
+        tabIndex={-1}
         className={classes.root}
         role="group"
         aria-label={t('verbs.group', { environment: target.environment.title })}
@@ -94,6 +118,7 @@ export function VerbBar(props: { target: TargetView; verbs: TargetVerbs }) {
           onClose={() => setOpen(undefined)}
           onConfirm={input => {
             setOpen(undefined);
+            setConfirmed(true);
             verbs.run(input);
           }}
         />
@@ -128,9 +153,8 @@ function VerbButton(props: { state: VerbState; onClick: () => void }) {
       {label}
     </Button>
   );
-  return state.allowed ? (
-    button
-  ) : (
-    <Tooltip title={state.reason ?? ''}>{button}</Tooltip>
+  // Without a text there is no tooltip; the button stays the same one.
+  return (
+    <Tooltip title={(!state.allowed && state.reason) || ''}>{button}</Tooltip>
   );
 }
