@@ -8,6 +8,7 @@ import { checkAccess } from './access';
 import { createPlanObjects } from './apply';
 import { ClusterAccess } from './clusterAccess';
 import { createPlanDiff } from './diff';
+import { createJobs } from './jobs';
 import { createLogProvider } from './logs';
 import { createOperations } from './operations';
 import { ManifestPolicy } from './plan';
@@ -60,6 +61,7 @@ export function createKubernetesConnection(
       metrics: createEnvoyMetrics({ urls: gatewayMetrics }),
     }),
   });
+  const objects = createPlanObjects({ cluster, traffic, policy });
   return {
     type: 'kubernetes',
     name: cluster.name,
@@ -88,9 +90,10 @@ export function createKubernetesConnection(
     traffic,
     delegated: createDelegatedRollout({ cluster }),
     objects: {
-      ...createPlanObjects({ cluster, traffic, policy }),
+      ...objects,
       diff: createPlanDiff({ cluster }),
     },
+    jobs: createJobs({ cluster, objects }),
     operations: createOperations({ cluster, watch }),
     live: createLiveSource({ cluster, watch, logger }),
     logs: createLogProvider({ cluster, watch }),
