@@ -1,4 +1,4 @@
-import { FieldChange } from '@slipway/backstage-plugin-delivery-node';
+import { FieldChange } from '@slipway/backstage-plugin-delivery-common';
 
 const MAX_TEXT = 200;
 const MAX_DEPTH = 60;

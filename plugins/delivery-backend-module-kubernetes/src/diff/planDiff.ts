@@ -1,9 +1,9 @@
-import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import {
   ObjectChange,
-  Plan,
   PlanDiff,
-} from '@slipway/backstage-plugin-delivery-node';
+  TargetRef,
+} from '@slipway/backstage-plugin-delivery-common';
+import { Plan } from '@slipway/backstage-plugin-delivery-node';
 import { identityOf, namedBy, PRUNED_ROLES, readTargetState } from '../apply';
 import { isNotFound, KubeClient, KubeObject, ListOptions } from '../client';
 import { ClusterAccess } from '../clusterAccess';

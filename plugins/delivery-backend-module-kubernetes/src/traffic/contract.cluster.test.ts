@@ -4,7 +4,11 @@ import {
   describeTrafficRouterContract,
 } from '@slipway/backstage-plugin-delivery-node/testing';
 import { createPlanObjects } from '../apply';
-import { describeOnCluster, readClusterSettings } from '../testing';
+import {
+  describeOnCluster,
+  missingForCluster,
+  readClusterSettings,
+} from '../testing';
 import { createWorkloads } from '../workloads';
 import { openTrafficWorld } from './__testUtils__/trafficWorld';
 
@@ -41,7 +45,7 @@ describeOnCluster('On a real cluster', () => {
   describeTrafficRouterContract('Kubernetes without a route', () =>
     createHarness(false),
   );
-  if (readClusterSettings().gateway) {
+  if (!missingForCluster() && readClusterSettings().gateway) {
     describeTrafficRouterContract('Kubernetes with an HTTPRoute', () =>
       createHarness(true),
     );

@@ -207,6 +207,9 @@ describe.each(DATABASES)('who may do what, on %s', database => {
     await request(app)
       .get(`${SERVICE}/environments/staging/checks`)
       .expect(403);
+    await request(app)
+      .get(`${SERVICE}/environments/production/preview/r1`)
+      .expect(403);
     await store.releases.create(releaseRow({ id: 'r1', status: 'ready' }));
     const deploy = (environment: string, kind: string) =>
       request(app)

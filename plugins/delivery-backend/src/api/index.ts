@@ -9,7 +9,7 @@ export { createEventsService } from './events';
 export { createRouter } from './createRouter';
 export type { RouterOptions } from './createRouter';
 export { HealthWatch, createServices } from './services';
-export type { ReleaseMaker, ServiceDependencies } from './services';
+export type { PlanMaker, ReleaseMaker, ServiceDependencies } from './services';
 export {
   createDeliveryServiceConditionalDecision,
   createDeliveryTargetConditionalDecision,

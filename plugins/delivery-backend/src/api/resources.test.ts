@@ -280,6 +280,11 @@ describe.each(DATABASES)(
       expect(checks.body.items).toMatchObject([
         { title: `Rights for ${CHECKOUT}`, status: 'missing' },
       ]);
+      const preview = await request(app).get(`${path}/preview/r1`).expect(200);
+      expect(preview.body.diff).toMatchObject({
+        changes: [{ id: 'Deployment/plan-of-r1', change: 'changed' }],
+        unchanged: 3,
+      });
       const commits = await request(app).get(`${SERVICE}/commits`).expect(200);
       expect(commits.body.items).toHaveLength(1);
       await request(app).get('/v1/environments').expect(200);

@@ -42,6 +42,7 @@ import {
 } from '../live';
 import { createStore } from '../store';
 import { Ports } from './ports';
+import { createPlanMaker } from './planMaker';
 import { createReleases } from './releases';
 import { scheduleRetention } from './retention';
 
@@ -150,6 +151,7 @@ export async function startDelivery(
           shutdown: shutdown.signal,
           releases: releases.maker,
           deployments: engine,
+          plans: createPlanMaker({ store, connections }),
           judge,
           allowDisabled,
           permissionsEnabled,

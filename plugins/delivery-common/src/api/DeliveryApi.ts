@@ -1,4 +1,5 @@
 import {
+  PlanDiff,
   Deployment,
   DeploymentVerb,
   Finding,
@@ -118,6 +119,12 @@ export interface DeliveryApi {
     service: ServiceRef,
     environment: string,
   ): Promise<ConnectionCheck[]>;
+  /** What deploying a release would change here; `undefined`: it cannot be told. */
+  getPreview(
+    service: ServiceRef,
+    environment: string,
+    releaseId: string,
+  ): Promise<PlanDiff | undefined>;
   getInstanceLogs(
     service: ServiceRef,
     environment: string,

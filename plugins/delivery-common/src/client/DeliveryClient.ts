@@ -15,6 +15,7 @@ import {
   VerbRequest,
 } from '../api';
 import {
+  PlanDiff,
   CommandAnswer,
   ConnectionCheck,
   Deployment,
@@ -242,6 +243,19 @@ export class DeliveryClient implements DeliveryApi {
       `${targetPath(service, environment)}/checks`,
     );
     return items;
+  }
+
+  async getPreview(
+    service: ServiceRef,
+    environment: string,
+    releaseId: string,
+  ): Promise<PlanDiff | undefined> {
+    const { diff } = await this.#requests.get<{ diff?: PlanDiff }>(
+      `${targetPath(service, environment)}/preview/${encodeURIComponent(
+        releaseId,
+      )}`,
+    );
+    return diff;
   }
 
   async getInstanceLogs(

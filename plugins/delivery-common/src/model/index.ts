@@ -7,3 +7,4 @@ export * from './world';
 export * from './release';
 export * from './deployment';
 export * from './commands';
+export * from './planDiff';

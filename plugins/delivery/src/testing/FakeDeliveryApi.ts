@@ -11,6 +11,7 @@ import {
   LogChunk,
   MeasurementsView,
   Page,
+  PlanDiff,
   Release,
   ReleaseDetail,
   ServiceOverview,
@@ -211,6 +212,11 @@ export class FakeDeliveryApi implements DeliveryApi {
 
   getChecks(): Promise<ConnectionCheck[]> {
     return this.#call('getChecks', this.checks);
+  }
+
+  preview?: PlanDiff;
+  getPreview(): Promise<PlanDiff | undefined> {
+    return this.#call('getPreview', this.preview);
   }
 
   getInstanceLogs(): Promise<LogChunk> {

@@ -105,6 +105,22 @@ export class FakeConnection implements Connection {
     },
   };
 
+  readonly objects: Connection['objects'] = {
+    apply: async () => {},
+    prune: async () => {},
+    diff: async (_target, plan) => ({
+      changes: [
+        {
+          id: `Deployment/${plan.id}`,
+          change: 'changed',
+          fields: [{ path: 'spec.replicas', before: '1', after: '2' }],
+          more: 0,
+        },
+      ],
+      unchanged: 3,
+    }),
+  };
+
   readonly check: Connection['check'] = async target => [
     {
       id: 'rights',

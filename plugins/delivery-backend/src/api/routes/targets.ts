@@ -71,6 +71,18 @@ export function createTargetsRouter({ httpAuth, services }: RouteOptions) {
     });
   });
 
+  router.get(`${TARGET}/preview/:releaseId`, async (req, res) => {
+    const context = await requestContext(httpAuth, req);
+    res.json({
+      diff: await services.targets.preview(
+        context,
+        targetParam(req),
+        req.params.releaseId,
+        clientSignal(req),
+      ),
+    });
+  });
+
   router.get(`${TARGET}/logs`, async (req, res) => {
     const context = await requestContext(httpAuth, req);
     res.json(

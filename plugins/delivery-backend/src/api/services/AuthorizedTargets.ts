@@ -4,10 +4,12 @@ import {
   EnvironmentView,
   LogChunk,
   Page,
+  PlanDiff,
   ServiceRef,
   TargetRef,
   TargetVerb,
   TargetView,
+  deliveryDeployPermission,
   deliveryLogsReadPermission,
   deliveryOperatePermission,
   deliveryTargetReadPermission,
@@ -125,6 +127,20 @@ export class AuthorizedTargets implements TargetsService {
       target,
     );
     return this.#inner.checks(granted, target, signal);
+  }
+
+  /** For those who may deploy: it renders, asks the environment, and shows manifests. */
+  async preview(
+    context: Context,
+    target: TargetRef,
+    releaseId: string,
+    signal: AbortSignal,
+  ): Promise<PlanDiff | undefined> {
+    const granted = await this.#access.grant(context, [
+      deliveryDeployPermission,
+    ]);
+    await this.#access.requireTarget(granted, deliveryDeployPermission, target);
+    return this.#inner.preview(granted, target, releaseId, signal);
   }
 
   /** Logs belong to the service (`delivery.logs.read`), read in a target one sees. */

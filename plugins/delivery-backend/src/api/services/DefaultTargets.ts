@@ -6,6 +6,7 @@ import {
   EnvironmentView,
   LogChunk,
   Page,
+  PlanDiff,
   ServiceRef,
   TargetRef,
   TargetVerb,
@@ -137,6 +138,27 @@ export class DefaultTargets implements TargetsService {
         ? connection.check(target, AbortSignal.any([signal, limited]))
         : Promise.resolve([]),
     );
+  }
+
+  async preview(
+    _context: Context,
+    target: TargetRef,
+    releaseId: string,
+    signal: AbortSignal,
+  ): Promise<PlanDiff | undefined> {
+    const { objects } = this.#connection(target);
+    const diff = objects?.diff?.bind(objects);
+    if (!diff) {
+      return undefined;
+    }
+    return withTimeLimit(CHECK_LIMIT_MS, 'The comparison', async limited => {
+      const both = AbortSignal.any([signal, limited]);
+      return diff(
+        target,
+        await this.#deps.plans(target, releaseId, both),
+        both,
+      );
+    });
   }
 
   async logs(

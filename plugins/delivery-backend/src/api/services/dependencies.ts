@@ -10,7 +10,7 @@ import {
   ServiceRef,
   TargetRef,
 } from '@slipway/backstage-plugin-delivery-common';
-import { Connection } from '@slipway/backstage-plugin-delivery-node';
+import { Connection, Plan } from '@slipway/backstage-plugin-delivery-node';
 import type { DeliveryStore } from '../../store';
 import { Observer } from '../../live';
 import { HealthWatch } from './healthWatch';
@@ -63,6 +63,13 @@ export type Judge = (input: {
   nowMs: number;
 }) => AnalysisVerdict;
 
+/** What the API needs of the release room to show what a deployment would change. */
+export type PlanMaker = (
+  target: TargetRef,
+  releaseId: string,
+  signal: AbortSignal,
+) => Promise<Plan>;
+
 /** What the plain implementations work with. */
 export interface ServiceDependencies {
   store: DeliveryStore;
@@ -76,6 +83,7 @@ export interface ServiceDependencies {
   shutdown?: AbortSignal;
   releases: ReleaseMaker;
   deployments: DeploymentMaker;
+  plans: PlanMaker;
   judge: Judge;
   /** `delivery.permissions.allowDisabled`, to show it. */
   allowDisabled: boolean;

@@ -5,6 +5,7 @@ export type {
   DeploymentMaker,
   EnvironmentInfo,
   Judge,
+  PlanMaker,
   ReleaseMaker,
   ServiceDependencies,
 } from './dependencies';

@@ -10,6 +10,7 @@ import {
   LogChunk,
   MeasurementsView,
   Page,
+  PlanDiff,
   Release,
   ReleaseDetail,
   ReleaseVerb,
@@ -150,6 +151,13 @@ export interface TargetsService {
     target: TargetRef,
     signal: AbortSignal,
   ): Promise<ConnectionCheck[]>;
+  /** What a release would change here; `undefined`: the environment cannot tell. */
+  preview(
+    context: Context,
+    target: TargetRef,
+    releaseId: string,
+    signal: AbortSignal,
+  ): Promise<PlanDiff | undefined>;
   logs(
     context: Context,
     target: TargetRef,

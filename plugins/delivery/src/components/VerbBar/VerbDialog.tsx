@@ -24,6 +24,7 @@ import {
 } from '../../verbs';
 import { PartState } from '../PartState';
 import { NotRestorable } from './NotRestorable';
+import { PlanChanges } from './PlanChanges';
 import { ReleaseChoice } from './ReleaseChoice';
 
 /** How far back the choice of releases looks. */
@@ -79,6 +80,9 @@ export function VerbDialog(props: {
           )}
           {verb === 'rollback' && chosen && (
             <NotRestorable target={target} release={chosen} />
+          )}
+          {verb === 'deploy' && chosen && (
+            <PlanChanges target={target} release={chosen} />
           )}
           {(!choosesRelease(verb) || chosen) && (
             <>

@@ -49,6 +49,14 @@ export const verbs = {
     chooseRelease: 'Release',
     current: 'runs now',
     notRestorable: 'These will not come back:',
+    changes: 'What would change of what runs',
+    change: {
+      added: 'new: {{object}}',
+      changed: 'changed: {{object}}',
+      removed: 'removed: {{object}}',
+    },
+    unchanged: '{{objects}} objects stay as they are',
+    more: 'and {{fields}} more fields',
   },
   will: {
     promoteNext:
