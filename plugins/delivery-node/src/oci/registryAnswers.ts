@@ -1,23 +1,23 @@
 import { InputError, isError } from '@backstage/errors';
 import { OCI_MEDIA_TYPES } from './manifest';
 
-/** @internal */
+/** */
 export function pullScope(repository: string): string {
   return `repository:${repository}:pull`;
 }
 
-/** @internal */
+/** */
 export function pushScope(repository: string): string {
   return `repository:${repository}:pull,push`;
 }
 
-/** @internal */
+/** */
 export function mediaTypeOf(response: Response): string {
   const header = response.headers.get('content-type') ?? '';
   return header.split(';')[0].trim() || OCI_MEDIA_TYPES.manifest;
 }
 
-/** @internal */
+/** */
 export function nextPage(response: Response, current: URL): URL | undefined {
   const link = response.headers.get('link');
   const match = link && /<([^>]*)>\s*;\s*rel="?next"?/.exec(link);
@@ -28,7 +28,7 @@ export function nextPage(response: Response, current: URL): URL | undefined {
   return next.origin === current.origin ? next : undefined;
 }
 
-/** @internal */
+/** */
 export async function readBody(
   response: Response,
   maxBytes: number,
@@ -52,8 +52,6 @@ export async function readBody(
 
 /**
  * The bytes of an answer as they come; an error when they stop coming.
- *
- * @internal
  */
 export async function* readWithStallLimit(
   response: Response,

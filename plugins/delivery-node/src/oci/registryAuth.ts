@@ -16,8 +16,6 @@ interface Challenge {
 
 /**
  * Reads a `WWW-Authenticate` header. Source: RFC 9110 section 11.6.1.
- *
- * @internal
  */
 export function parseChallenges(header: string): Challenge[] {
   const challenges: Challenge[] = [];
@@ -43,8 +41,6 @@ function basic({ username, password }: RegistryCredentials): string {
  * Answers the challenges of one registry: Basic, and Bearer tokens as the
  * distribution project's token specification describes them. Keeps tokens for
  * as long as they are good; never writes them anywhere.
- *
- * @internal
  */
 export class RegistryAuth {
   private readonly tokens = new Map<

@@ -86,8 +86,6 @@ async function describeError(response: Response): Promise<string> {
 /**
  * Sends requests to one registry: authentication, retries with the server's
  * own wish for a pause, redirects without our credentials, time limits.
- *
- * @internal
  */
 export class RegistryHttp {
   readonly base: URL;

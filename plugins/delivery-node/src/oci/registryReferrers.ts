@@ -42,7 +42,7 @@ async function readFallback(
   return index.kind === 'index' ? index.manifests : [];
 }
 
-/** @internal */
+/** */
 export async function listReferrers(
   http: RegistryHttp,
   repository: string,
@@ -93,8 +93,6 @@ export async function listReferrers(
  * again until our entry is in it.
  *
  * Source: distribution specification, "Referrers tag schema".
- *
- * @internal
  */
 export async function recordInFallbackTag(
   http: RegistryHttp,
