@@ -116,6 +116,10 @@ export function pageStories({ browser, tab }) {
           (await targetOf(api, 'checkout', 'production')).hold?.reason ===
           'by keyboard',
       );
+      await page
+        .getByRole('region', { name: 'Production', exact: true })
+        .getByRole('button', { name: 'Release hold' })
+        .waitFor();
       await until(
         'the focus is in the box again',
         async () => (await focused()).box === 'Production',
