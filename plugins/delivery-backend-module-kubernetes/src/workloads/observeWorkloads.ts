@@ -6,7 +6,7 @@ import {
   WorkloadsState,
 } from '@slipway/backstage-plugin-delivery-common';
 import { readTargetState, revisionOf } from '../apply';
-import { KubeApiError, KubeUnreachableError } from '../client';
+import { isForbidden, KubeApiError, KubeUnreachableError } from '../client';
 import { ClusterAccess } from '../clusterAccess';
 import {
   causeOfGeneration,
@@ -111,8 +111,30 @@ async function look(
     reflects:
       ours.length > 0
         ? Math.min(...ours.map(reflectedRevision))
-        : (await readTargetState(client, target, namespace, signal)).revision,
+        : await writtenRevision(cluster, target, namespace, signal),
   };
+}
+
+/**
+ * The last revision of a target of which nothing runs. With its namespace our
+ * rights there are deleted too: what runs was seen, and of our writes nothing
+ * may be concluded.
+ */
+async function writtenRevision(
+  { client }: ClusterAccess,
+  target: TargetRef,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<number> {
+  try {
+    const state = await readTargetState(client, target, namespace, signal);
+    return state.revision;
+  } catch (error) {
+    if (isForbidden(error)) {
+      return 0;
+    }
+    throw error;
+  }
 }
 
 function generationOf({ metadata }: Pod): string | undefined {
