@@ -71,6 +71,45 @@ function marked(
 }
 
 /**
+ * Reads an object and acts on exactly what was read, until nobody was faster.
+ * `act` answers `undefined` to say that somebody was, and is asked again.
+ */
+async function onceStill<T>(
+  { client, signal }: WriteContext,
+  ref: ObjectRef,
+  known: KubeObject | undefined,
+  act: (existing: KubeObject | undefined) => Promise<{ done: T } | undefined>,
+): Promise<T> {
+  let existing = known;
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+    existing ??= await client.get(ref, signal);
+    const result = await act(existing);
+    if (result) {
+      return result.done;
+    }
+    existing = undefined;
+  }
+  throw new ConflictError(
+    `${nameForPeople(
+      ref,
+    )} was changed by others each time we read it, ${MAX_TRIES} times; it is tried again`,
+  );
+}
+
+/** Whether it was written; `false`: somebody was faster. */
+async function isWritten(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await write;
+    return true;
+  } catch (error) {
+    if (isConflict(error)) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/**
  * Reads an object, refuses when its epoch is newer than ours, and applies what
  * `make` answers over exactly what was read. `make` answers `undefined` when
  * nothing is to be done. Fields of other managers are not taken, unless the
@@ -86,10 +125,7 @@ export async function fencedApply(
   make: (existing: KubeObject | undefined) => KubeObject | undefined,
   options: WriteOptions = {},
 ): Promise<KubeObject | undefined> {
-  const { client, signal } = context;
-  let { existing } = options;
-  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-    existing ??= await client.get(ref, signal);
+  return await onceStill(context, ref, options.existing, async existing => {
     if (existing) {
       assertWritable(context, existing);
       assertNotLeaving(ref, existing);
@@ -99,20 +135,12 @@ export async function fencedApply(
     }
     const object = make(existing);
     if (!object) {
-      return existing;
+      return { done: existing };
     }
     const body = marked(context, object, existing);
     const written = await attemptWrite(context, body, existing, options);
-    if (written) {
-      return written;
-    }
-    existing = undefined;
-  }
-  throw new ConflictError(
-    `${nameForPeople(
-      ref,
-    )} was changed by others each time we read it, ${MAX_TRIES} times; it is tried again`,
-  );
+    return written && { done: written };
+  });
 }
 
 function assertOurs(
@@ -219,23 +247,21 @@ export async function fencedPatch(
   options: Pick<WriteOptions, 'existing'> = {},
 ): Promise<void> {
   const { client, signal } = context;
-  let { existing } = options;
-  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-    existing ??= await client.get(ref, signal);
+  await onceStill(context, ref, options.existing, async existing => {
     if (!existing || existing.metadata.deletionTimestamp) {
-      return;
+      return { done: undefined };
     }
     assertWritable(context, existing);
     const patch = make(existing);
     if (!patch) {
-      return;
+      return { done: undefined };
     }
-    try {
-      const metadata =
-        typeof patch.metadata === 'object' && patch.metadata !== null
-          ? patch.metadata
-          : {};
-      await client.patch(
+    const metadata =
+      typeof patch.metadata === 'object' && patch.metadata !== null
+        ? patch.metadata
+        : {};
+    const written = await isWritten(
+      client.patch(
         ref,
         {
           ...patch,
@@ -246,20 +272,10 @@ export async function fencedPatch(
         },
         { fieldManager: FIELD_MANAGER },
         signal,
-      );
-      return;
-    } catch (error) {
-      if (!isConflict(error)) {
-        throw error;
-      }
-      existing = undefined;
-    }
-  }
-  throw new ConflictError(
-    `${nameForPeople(
-      ref,
-    )} was changed by others each time we read it, ${MAX_TRIES} times; it is tried again`,
-  );
+      ),
+    );
+    return written ? { done: undefined } : undefined;
+  });
 }
 
 /**
@@ -276,34 +292,22 @@ export async function fencedDelete(
   } = {},
 ): Promise<void> {
   const { client, target, signal } = context;
-  let { existing } = options;
-  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-    existing ??= await client.get(ref, signal);
+  await onceStill(context, ref, options.existing, async existing => {
     if (!existing || existing.metadata.deletionTimestamp) {
-      return;
+      return { done: undefined };
     }
     assertWritable(context, existing);
     if (existing.metadata.labels?.[TARGET_LABEL] !== targetLabel(target)) {
-      return;
+      return { done: undefined };
     }
     const { uid, resourceVersion } = existing.metadata;
-    try {
-      await client.delete(
+    const written = await isWritten(
+      client.delete(
         ref,
         { uid, resourceVersion, propagation: options.propagation },
         signal,
-      );
-      return;
-    } catch (error) {
-      if (!isConflict(error)) {
-        throw error;
-      }
-      existing = undefined;
-    }
-  }
-  throw new ConflictError(
-    `${nameForPeople(
-      ref,
-    )} was changed by others each time we read it, ${MAX_TRIES} times; it is tried again`,
-  );
+      ),
+    );
+    return written ? { done: undefined } : undefined;
+  });
 }

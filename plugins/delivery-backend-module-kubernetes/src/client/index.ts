@@ -7,3 +7,5 @@ export {
 } from './endpoint';
 export { createKubeClient, refOf } from './kubeClient';
 export { readLines } from './lines';
+export { rest } from './rest';
+export { tail } from './tail';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Agent, Dispatcher, fetch } from 'undici';
 import { Endpoint, EndpointSource } from './endpoint';
 import { KubeApiError, KubeStatus, KubeUnreachableError } from './errors';
+import { rest } from './rest';
 import { RequestNote } from './types';
 
 /** An answer that is no stream has to be whole within this time. */
@@ -115,7 +116,8 @@ export function createTransport(options: {
           body,
         );
       }
-      await pause(retryAfterMs(response, body), signal);
+      await rest(retryAfterMs(response, body), signal);
+      signal.throwIfAborted();
     }
   }
 
@@ -223,19 +225,5 @@ function unlessAborted<T>(wanted: Promise<T>, signal: AbortSignal): Promise<T> {
     wanted
       .then(resolve, reject)
       .finally(() => signal.removeEventListener('abort', onAbort));
-  });
-}
-
-function pause(durationMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, durationMs);
-    function onAbort() {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }
-    signal.addEventListener('abort', onAbort, { once: true });
   });
 }

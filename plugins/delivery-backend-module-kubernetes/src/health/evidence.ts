@@ -1,4 +1,4 @@
-import { isForbidden, isNotFound, KubeClient, readLines } from '../client';
+import { isForbidden, isNotFound, KubeClient, tail } from '../client';
 import { ContainerStatus, Pod } from './objects';
 
 const LINES = 20;
@@ -38,23 +38,18 @@ export function createCrashEvidence(options: {
   ) {
     const lines: string[] = [];
     try {
-      for await (const line of readLines(
-        options.client.logs(
-          {
-            namespace: pod.metadata.namespace ?? '',
-            name: pod.metadata.name,
-          },
-          {
-            container: status.name,
-            previous: dead.previous,
-            tailLines: LINES,
-            limitBytes: MAX_BYTES,
-          },
-          signal,
-        ),
+      for await (const line of tail(
+        options.client,
+        { namespace: pod.metadata.namespace ?? '', name: pod.metadata.name },
+        {
+          container: status.name,
+          previous: dead.previous,
+          tailLines: LINES,
+          limitBytes: MAX_BYTES,
+        },
+        signal,
       )) {
-        // Every line begins with its time, which the cause has already.
-        lines.push(line.slice(line.indexOf(' ') + 1));
+        lines.push(line);
       }
     } catch (error) {
       signal.throwIfAborted();

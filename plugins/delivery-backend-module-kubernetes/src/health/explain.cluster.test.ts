@@ -682,6 +682,7 @@ describeOnCluster('What is wrong on a real cluster', () => {
         const lane = index % AT_ONCE;
         const result = free[lane].then(() => run(each, index));
         results.set(each, result);
+        // The test of the case tells; the lane only has to be free again.
         free[lane] = result.catch(() => undefined);
       });
     }

@@ -17,10 +17,11 @@ import {
   KubeClient,
   KubeObject,
   KubeUnreachableError,
-  readLines,
   refOf,
+  tail,
 } from '../client';
 import { ClusterAccess } from '../clusterAccess';
+import { mapping, mappings, textOf } from '../plan';
 import {
   ROLE_LABEL,
   RUN_ANNOTATION,
@@ -157,18 +158,14 @@ async function removeOld(
   runs: KubeObject[],
   job: string,
 ): Promise<void> {
-  const ended = runs
-    .filter(
-      ({ metadata }) =>
-        metadata.annotations?.[JOB_ANNOTATION] === job &&
-        !metadata.deletionTimestamp,
-    )
-    .filter(run => readJobState(run).phase !== 'running')
-    .sort((a, b) =>
-      (b.metadata.creationTimestamp ?? '').localeCompare(
-        a.metadata.creationTimestamp ?? '',
-      ),
-    );
+  const ended = newestFirst(
+    runs.filter(
+      run =>
+        run.metadata.annotations?.[JOB_ANNOTATION] === job &&
+        !run.metadata.deletionTimestamp &&
+        readJobState(run).phase !== 'running',
+    ),
+  );
   for (const old of ended.slice(KEPT_RUNS - 1)) {
     await fencedDelete(context, refOf(old), { existing: old });
   }
@@ -184,52 +181,46 @@ async function describe(
   if (state.phase === 'running') {
     return state;
   }
-  const { name, namespace = '' } = run.metadata;
+  const { name, namespace } = run.metadata;
   const { items: pods } = await client.list(
     { apiVersion: 'v1', kind: 'Pod' },
-    {
-      namespace,
-      labelSelector: `batch.kubernetes.io/job-name=${name}`,
-      metadataOnly: true,
-    },
+    { namespace, labelSelector: `batch.kubernetes.io/job-name=${name}` },
     signal,
   );
-  const newest = pods.sort((a, b) =>
+  const [newest] = newestFirst(pods);
+  return newest
+    ? { ...state, lastLines: await lastLines(client, newest, signal) }
+    : state;
+}
+
+function newestFirst(objects: KubeObject[]): KubeObject[] {
+  return [...objects].sort((a, b) =>
     (b.metadata.creationTimestamp ?? '').localeCompare(
       a.metadata.creationTimestamp ?? '',
     ),
-  )[0];
-  if (!newest) {
-    return state;
-  }
-  return {
-    ...state,
-    lastLines: await lastLines(client, namespace, newest.metadata.name, signal),
-  };
+  );
 }
 
 async function lastLines(
   client: KubeClient,
-  namespace: string,
-  pod: string,
+  pod: KubeObject,
   signal: AbortSignal,
 ): Promise<string[] | undefined> {
+  const { name, namespace = '' } = pod.metadata;
   const lines: string[] = [];
   try {
-    const found = await client.get(
-      { apiVersion: 'v1', kind: 'Pod', name: pod, namespace },
-      signal,
-    );
-    const containers = containerNames(found);
-    for (const container of containers) {
-      const log = client.logs(
-        { namespace, name: pod },
-        { container, tailLines: LAST_LINES, limitBytes: LAST_BYTES },
+    for (const container of mappings(mapping(pod.spec).containers)) {
+      for await (const line of tail(
+        client,
+        { namespace, name },
+        {
+          container: textOf(container.name) ?? '',
+          tailLines: LAST_LINES,
+          limitBytes: LAST_BYTES,
+        },
         signal,
-      );
-      for await (const line of readLines(log)) {
-        // Each begins with its time.
-        lines.push(line.replace(/^\S+ /, '').slice(0, MAX_LINE));
+      )) {
+        lines.push(line.slice(0, MAX_LINE));
       }
     }
   } catch (error) {
@@ -240,15 +231,4 @@ async function lastLines(
     throw error;
   }
   return lines.slice(-LAST_LINES);
-}
-
-function containerNames(pod: KubeObject | undefined): string[] {
-  const spec = pod?.spec;
-  const list =
-    typeof spec === 'object' && spec !== null && 'containers' in spec
-      ? spec.containers
-      : undefined;
-  return Array.isArray(list)
-    ? list.flatMap(({ name }) => (typeof name === 'string' ? [name] : []))
-    : [];
 }

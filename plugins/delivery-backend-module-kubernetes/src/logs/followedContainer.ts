@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { LogLine } from '@slipway/backstage-plugin-delivery-common';
-import { KubeClient } from '../client';
+import { KubeClient, rest } from '../client';
 import { ContainerStatus, timeMs } from '../health';
 import { ContainerRef, Read, readAfter } from './containerReader';
 import { ContainerLine, LinePosition, samePosition } from './logLine';
@@ -313,9 +312,7 @@ export class FollowedContainer {
   private async pause(ms: number): Promise<void> {
     const awake = new AbortController();
     this.wake = () => awake.abort();
-    await delay(ms, undefined, {
-      signal: AbortSignal.any([awake.signal, this.signal]),
-    }).catch(() => undefined);
+    await rest(ms, AbortSignal.any([awake.signal, this.signal]));
     this.wake = () => {};
   }
 }

@@ -3,6 +3,7 @@ export {
   missingForCluster,
   readClusterSettings,
 } from './describeOnCluster';
+export { contractHarness } from './contractHarness';
 export { openTestCluster, type TestCluster } from './testCluster';
 export type { TestPlanOptions } from './testCluster';
 export { testManifests, type TestManifestOptions } from './manifests';

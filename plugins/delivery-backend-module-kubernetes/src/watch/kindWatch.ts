@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   isForbidden,
   isGone,
   isNotFound,
   isStatus,
   KubeClient,
+  rest,
 } from '../client';
 import { ObjectTable, TableChange } from './objectTable';
 import { backOffMs, WatchTiming } from './timing';
@@ -201,7 +201,7 @@ export async function watchKind(
       waitMs = next.waitMs;
       relist ||= next.relist;
     }
-    await delay(waitMs, undefined, { signal }).catch(() => undefined);
+    await rest(waitMs, signal);
   }
   clearTimeout(grace);
 }

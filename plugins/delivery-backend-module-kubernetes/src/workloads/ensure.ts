@@ -21,43 +21,22 @@ import { Session } from './session';
 
 /** A Deployment of the generation's own: made once, scaled, never rolled. */
 export async function ensureOwn(
-  { context, deployments }: Session,
+  session: Session,
   kubePlan: KubePlan,
   wish: GenerationWish,
 ): Promise<void> {
-  const { client, target, namespace, signal } = context;
   const name = generationName(kubePlan.workload.metadata.name, wish.generation);
-  const scaled = await scaledNow(client, kubePlan, namespace, signal);
-  await fencedApply(
-    context,
-    { apiVersion: 'apps/v1', kind: 'Deployment', name, namespace },
-    (existing: PodOwner | undefined) => {
-      assertNotScaledAway(context, existing);
-      return generationDeployment({
-        kubePlan,
-        target,
-        namespace,
-        wish,
-        scale: scaleOf({ wish, kubePlan, name, existing, scaled, deployments }),
-      });
-    },
-    {
-      ownName: true,
-      existing: named(deployments, name),
-      mayTake: isLeftByScaler,
-    },
-  );
+  await applyDeployment(session, kubePlan, wish, { name, ownName: true });
 }
 
 /** What is in place is replaced by this generation, as Kubernetes does that. */
 export async function ensureInPlace(
-  { context, deployments }: Session,
+  session: Session,
   kubePlan: KubePlan,
   wish: GenerationWish,
 ): Promise<void> {
-  const { client, target, namespace, signal } = context;
   const { name } = kubePlan.workload.metadata;
-  const current = deployments.find(
+  const current = session.deployments.find(
     ({ object, role }) => object.metadata.name === name && role === 'workload',
   );
   if (
@@ -66,6 +45,25 @@ export async function ensureInPlace(
   ) {
     return;
   }
+  await applyDeployment(session, kubePlan, wish, {
+    name,
+    inPlace: existing => keptOfRun(existing, wish.generation),
+  });
+}
+
+/** The one way in which a generation's Deployment is brought to its size. */
+async function applyDeployment(
+  { context, deployments }: Session,
+  kubePlan: KubePlan,
+  wish: GenerationWish,
+  options: {
+    name: string;
+    ownName?: boolean;
+    inPlace?: (existing: PodOwner | undefined) => InPlace;
+  },
+): Promise<void> {
+  const { client, target, namespace, signal } = context;
+  const { name, ownName, inPlace } = options;
   const scaled = await scaledNow(client, kubePlan, namespace, signal);
   await fencedApply(
     context,
@@ -78,10 +76,14 @@ export async function ensureInPlace(
         namespace,
         wish,
         scale: scaleOf({ wish, kubePlan, name, existing, scaled, deployments }),
-        inPlace: keptOfRun(existing, wish.generation),
+        inPlace: inPlace?.(existing),
       });
     },
-    { existing: named(deployments, name), mayTake: isLeftByScaler },
+    {
+      ownName,
+      existing: named(deployments, name),
+      mayTake: isLeftByScaler,
+    },
   );
 }
 

@@ -1,11 +1,10 @@
 import {
-  Connection,
   PlanObjects,
   Workloads,
 } from '@slipway/backstage-plugin-delivery-node';
 import { ConnectionHarness } from '@slipway/backstage-plugin-delivery-node/testing';
 import { createPlanObjects } from '../../apply';
-import { openTestCluster, TestCluster } from '../../testing';
+import { contractHarness, openTestCluster, TestCluster } from '../../testing';
 import { ClusterTraffic, createClusterTraffic } from '../../traffic';
 import { createWorkloads } from '../workloads';
 
@@ -39,28 +38,13 @@ export async function openWorkloadsWorld(): Promise<WorkloadsWorld> {
   };
 }
 
-/**
- * As the contract suites want it: what the engine does before it brings a new
- * generation up (phase `before`) is done here.
- */
 export async function createContractHarness(): Promise<ConnectionHarness> {
   const { world, traffic, workloads, objects } = await openWorkloadsWorld();
-  const connection: Pick<Connection, 'workloads' | 'traffic' | 'objects'> = {
+  return contractHarness({
+    world,
     traffic,
+    workloads,
     objects,
-    workloads: {
-      ...workloads,
-      async ensure(target, fence, wish, signal) {
-        await objects.apply(target, fence, wish.plan, 'before', signal);
-        await workloads.ensure(target, fence, wish, signal);
-      },
-    },
-  };
-  return {
-    connection: connection as Connection,
-    newTarget: world.newTarget,
-    plan: (target, sample) => world.plan(target, { ...sample, route: false }),
-    request: world.request,
-    close: world.close,
-  };
+    route: false,
+  });
 }
