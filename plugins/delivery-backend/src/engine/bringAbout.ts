@@ -105,13 +105,21 @@ function noteConflict(
 }
 
 /** By name: an adapter may carry another copy of the class. */
+function isConflict(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ConflictError';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : `${error}`;
+}
+
 function conflictOf(
   error: unknown,
   { record: { conflict } }: TargetRow,
   nowMs: number,
 ): TargetRecord['conflict'] {
-  return error instanceof Error && error.name === 'ConflictError'
-    ? { message: error.message, sinceMs: conflict?.sinceMs ?? nowMs }
+  return isConflict(error)
+    ? { message: messageOf(error), sinceMs: conflict?.sinceMs ?? nowMs }
     : conflict;
 }
 
@@ -123,23 +131,22 @@ function noteTrouble(
   nowMs: number,
 ) {
   const attempts = (memory.trouble?.attempts ?? 0) + 1;
-  const message = error instanceof Error ? error.message : `${error}`;
+  const message = messageOf(error);
   memory.trouble = {
     attempts,
     retryAtMs: nowMs + backOffMs(attempts),
-    reason:
-      error instanceof Error && error.name === 'ConflictError'
-        ? {
-            code: 'changed-by-others',
-            message,
-            action:
-              'Take over to make it ours again, or undo what was changed; it is tried again',
-          }
-        : {
-            code: 'environment-unwritable',
-            message: `The environment did not take what is wanted: ${message}`,
-            action: 'It is tried again; abort to go back',
-          },
+    reason: isConflict(error)
+      ? {
+          code: 'changed-by-others',
+          message,
+          action:
+            'Take over to make it ours again, or undo what was changed; it is tried again',
+        }
+      : {
+          code: 'environment-unwritable',
+          message: `The environment did not take what is wanted: ${message}`,
+          action: 'It is tried again; abort to go back',
+        },
   };
   context.logger.warn(
     `Could not converge ${stringifyTarget(

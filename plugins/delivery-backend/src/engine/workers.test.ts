@@ -17,22 +17,13 @@ import {
 } from './testing/rows';
 import { runTargetTick } from './targetTick';
 import { Engine, EngineOptions } from './types';
+import { until } from './testing/until';
 
 jest.setTimeout(180_000);
 
 const service = 'component:default/checkout';
 const target = { service, environment: 'production' };
 const environments = [environmentConfig('production', { queue: 'queue' })];
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>) {
-  const end = Date.now() + 90_000;
-  while (!(await isSo())) {
-    if (Date.now() > end) {
-      throw new Error(`Not so after 90 s: ${what}`);
-    }
-    await new Promise(resolve => setTimeout(resolve, 10));
-  }
-}
 
 async function addReleases(store: DeliveryStore, ids: string[]) {
   await store.services.upsertMany([

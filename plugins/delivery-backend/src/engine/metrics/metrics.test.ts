@@ -10,6 +10,7 @@ import {
   fakeRenderPlan,
   releaseRow,
 } from '../testing/rows';
+import { until } from '../testing/until';
 
 jest.setTimeout(120_000);
 
@@ -17,16 +18,6 @@ const databases = TestDatabases.create();
 const service = 'component:default/checkout';
 const target = { service, environment: 'production' };
 const environments = [environmentConfig('production')];
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>) {
-  const end = Date.now() + 90_000;
-  while (!(await isSo())) {
-    if (Date.now() > end) {
-      throw new Error(`Not so after 90 s: ${what}`);
-    }
-    await new Promise(resolve => setTimeout(resolve, 10));
-  }
-}
 
 it.each(databases.eachSupportedId())(
   'the engine tells how late it is, what waits, and how its work ends, %p',
