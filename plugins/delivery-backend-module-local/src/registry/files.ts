@@ -1,14 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import {
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { isError } from '@backstage/errors';
 
 function isMissing(error: unknown): boolean {
@@ -50,26 +40,5 @@ export async function namesIn(path: string): Promise<string[]> {
       return [];
     }
     throw error;
-  }
-}
-
-/** A reader sees the old file or the whole new one, also after a crash. */
-export async function replaceFile(
-  path: string,
-  bytes: Buffer | string,
-): Promise<void> {
-  const temporary = join(dirname(path), `.partial-${randomUUID()}`);
-  await mkdir(dirname(path), { recursive: true });
-  try {
-    const handle = await open(temporary, 'wx', 0o644);
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
   }
 }

@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path';
 import {
   OciDescriptor,
   parseDigest,
+  writeFileAtomically,
 } from '@slipway/backstage-plugin-delivery-node';
-import { namesIn, readIfThere, replaceFile, statIfThere } from './files';
+import { namesIn, readIfThere, statIfThere } from './files';
 
 /** A manifest as it was pushed. */
 export interface StoredManifest {
@@ -72,7 +73,7 @@ export class RegistryStorage {
 
   /** A repository has a blob from now on; its bytes are there. */
   async linkBlob(name: string, digest: string): Promise<void> {
-    await replaceFile(this.mark(name, '_blobs', digest), '');
+    await writeFileAtomically(this.mark(name, '_blobs', digest), '');
   }
 
   /** A verified file becomes a blob of the repository. */
@@ -97,10 +98,10 @@ export class RegistryStorage {
   ): Promise<void> {
     const path = this.blobPath(manifest.digest);
     if (!(await statIfThere(path))) {
-      await replaceFile(path, manifest.bytes);
+      await writeFileAtomically(path, manifest.bytes);
     }
     if (referrer) {
-      await replaceFile(
+      await writeFileAtomically(
         join(
           this.referrersPath(name, referrer.subject),
           manifest.digest.replace(':', '-'),
@@ -108,7 +109,7 @@ export class RegistryStorage {
         JSON.stringify(referrer.descriptor),
       );
     }
-    await replaceFile(
+    await writeFileAtomically(
       this.mark(name, '_manifests', manifest.digest),
       manifest.mediaType,
     );
@@ -151,7 +152,7 @@ export class RegistryStorage {
   }
 
   async putTag(name: string, tag: string, digest: string): Promise<void> {
-    await replaceFile(this.repositoryPath(name, '_tags', tag), digest);
+    await writeFileAtomically(this.repositoryPath(name, '_tags', tag), digest);
   }
 
   async deleteTag(name: string, tag: string): Promise<void> {

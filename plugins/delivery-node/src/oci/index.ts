@@ -2,6 +2,7 @@ export * from './digest';
 export * from './reference';
 export * from './manifest';
 export * from './layout';
+export { writeFileAtomically } from './layoutFiles';
 export * from './safePaths';
 export * from './layerRead';
 export * from './layerUnpack';

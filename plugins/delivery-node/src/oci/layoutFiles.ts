@@ -27,6 +27,11 @@ export async function sizeOfFile(path: string): Promise<number | undefined> {
   }
 }
 
+/**
+ * A reader sees the old file or the whole new one, also after a crash.
+ *
+ * @public
+ */
 export async function writeFileAtomically(
   target: string,
   bytes: Buffer | string,

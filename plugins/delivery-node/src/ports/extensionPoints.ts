@@ -5,7 +5,8 @@ import {
   RegistryAccess,
   SourceFetcher,
 } from './release';
-import { ConnectionFactory, MetricProvider } from './delivery';
+import { ConnectionFactory } from './delivery';
+import { MetricProvider } from './evidence';
 import { BlobStore, Notifier } from './misc';
 
 /** What makes a Release. @public */
