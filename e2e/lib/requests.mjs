@@ -28,6 +28,8 @@ export function countRequests(url, { everyMs = 25, read } = {}) {
     const asked = ask().finally(() => open.delete(asked));
     open.add(asked);
   }, everyMs);
+  // A test that fails does not stop them, and must not be kept alive by them.
+  timer.unref();
   return {
     /** In the order in which they were sent; those under way have no `ok` yet. */
     samples,
