@@ -473,6 +473,7 @@ async function simulatedHours(database) {
     rooms: { renderPlan: rows.fakeRenderPlan(world) },
   });
   const heapMb = [];
+  const rssMb = [];
   for (const name of names) {
     for (let n = 0; n < count; n += 1) {
       await driver.deploy({
@@ -487,7 +488,9 @@ async function simulatedHours(database) {
     }
     world.effects.length = 0;
     global.gc?.();
-    heapMb.push(megabytes(process.memoryUsage().heapUsed));
+    const { heapUsed, rss } = process.memoryUsage();
+    heapMb.push(megabytes(heapUsed));
+    rssMb.push(megabytes(rss));
   }
   await store.close();
   await knex.destroy();
@@ -497,6 +500,7 @@ async function simulatedHours(database) {
       count * hours
     } deployments`,
     heapMb,
+    rssMb,
     growthMb: last - first,
     ok: last - first <= Math.max(8, first * 0.1),
   };
