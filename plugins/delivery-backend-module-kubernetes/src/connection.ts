@@ -6,6 +6,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-node';
 import { checkAccess } from './access';
 import { createPlanObjects } from './apply';
+import { shareLists } from './client';
 import { ClusterAccess } from './clusterAccess';
 import { createPlanDiff } from './diff';
 import { createJobs } from './jobs';
@@ -23,7 +24,11 @@ import {
   createEnvoyMetrics,
   createMetricLabels,
 } from './traffic';
-import { createClusterWatch, createLiveSource } from './watch';
+import {
+  createClusterWatch,
+  createLiveSource,
+  createWatchedReader,
+} from './watch';
 import {
   createDelegatedRollout,
   createPlatformDigests,
@@ -54,9 +59,14 @@ export function createKubernetesConnection(
     logger,
     namespaces: options.watchedNamespaces,
   });
+  const watched = createWatchedReader({ cluster, watch });
+  // A look of the engine reads workloads, traffic and who leads at once.
+  const seen = { ...cluster, client: shareLists(cluster.client) };
   const traffic = createClusterTraffic({
     cluster,
+    seen,
     logger,
+    watched,
     ...(gatewayMetrics.length > 0 && {
       metrics: createEnvoyMetrics({ urls: gatewayMetrics }),
     }),
@@ -82,13 +92,14 @@ export function createKubernetesConnection(
     ],
     workloads: createWorkloads({
       cluster,
+      seen,
       traffic,
       policy,
       platformDigests:
         options.registry && createPlatformDigests(options.registry),
     }),
     traffic,
-    delegated: createDelegatedRollout({ cluster }),
+    delegated: createDelegatedRollout({ cluster, seen }),
     objects: {
       ...objects,
       diff: createPlanDiff({ cluster }),
@@ -107,6 +118,6 @@ export function createKubernetesConnection(
         },
         signal,
       ),
-    metricLabels: createMetricLabels({ cluster }),
+    metricLabels: createMetricLabels({ cluster, watched }),
   };
 }

@@ -64,6 +64,8 @@ export const HEALTH_CODES = [
   'route-backend-unresolved',
   'route-port-mismatch',
   'route-unseen',
+  // What is not known
+  'not-watched',
 ] as const;
 
 /** One of {@link HEALTH_CODES}. */

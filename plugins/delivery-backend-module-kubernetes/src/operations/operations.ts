@@ -9,7 +9,7 @@ import { ClusterAccess } from '../clusterAccess';
 import { targetLabel } from '../names';
 import { ClusterWatch, readTargetObjects, TargetObjects } from '../watch';
 import { deleteInstance } from './deleteInstance';
-import { scale, scalableOf, scalerOf } from './scale';
+import { scale, scalableOf, scaleOffer } from './scale';
 
 /**
  * What people may do to a target's instances beside delivering.
@@ -52,19 +52,8 @@ export function createOperations(options: {
           destructive: true,
         });
       }
-      if (
-        stable &&
-        others.length === 0 &&
-        !scalerOf(stable, objects.autoscalers)
-      ) {
-        offered.push({
-          id: 'scale',
-          title: 'Scale',
-          description: `Runs another number of instances than the ${
-            stable.spec?.replicas ?? 1
-          } now, until the next deployment brings back the number of its manifests`,
-          destructive: false,
-        });
+      if (stable) {
+        offered.push(scaleOffer(stable, others.length, objects.autoscalers));
       }
       return offered;
     },

@@ -1,4 +1,5 @@
 import { ConflictError, InputError } from '@backstage/errors';
+import { OperationView } from '@slipway/backstage-plugin-delivery-common';
 import { fencedPatch } from '../apply';
 import { refOf } from '../client';
 import { Autoscaler, PodOwner } from '../health';
@@ -43,6 +44,57 @@ export function scalerOf(
   );
 }
 
+/** Why nobody but the rollout, or the scaler, says how many instances run. */
+function obstacleOf(
+  stable: PodOwner,
+  others: number,
+  autoscalers: Autoscaler[],
+): string | undefined {
+  if (others > 0) {
+    return `${
+      others + 1
+    } generations run here: while a rollout is under way it says how many instances each has. Scale when it has finished`;
+  }
+  const scaler = scalerOf(stable, autoscalers);
+  return scaler
+    ? `${scaler} decides how many instances run; change its minimum and maximum in the manifests instead`
+    : undefined;
+}
+
+/** The verb as pages and terminals offer it; where it cannot be used, why. */
+export function scaleOffer(
+  stable: PodOwner,
+  others: number,
+  autoscalers: Autoscaler[],
+): OperationView {
+  const current = stable.spec?.replicas ?? 1;
+  const asked = parseScale(
+    stable.metadata.annotations?.[REPLICAS_ANNOTATION],
+  )?.asked;
+  const unavailable = obstacleOf(stable, others, autoscalers);
+  return {
+    id: 'scale',
+    title: 'Scale',
+    description: `Runs another number of instances than the ${current} now${
+      asked !== undefined && asked !== current && !unavailable
+        ? ` (${asked} in the manifests)`
+        : ''
+    }, until the next deployment brings back the number of its manifests`,
+    destructive: false,
+    arguments: [
+      {
+        name: 'replicas',
+        title: 'Instances',
+        type: 'integer',
+        min: 1,
+        max: MAX_REPLICAS,
+        current,
+      },
+    ],
+    ...(unavailable && { unavailable }),
+  };
+}
+
 /**
  * Gives what runs another number of instances, over exactly what was read, so
  * that it never undoes what the engine has just written. The engine goes on to
@@ -84,18 +136,9 @@ export async function scale(
   if (!stable) {
     throw new ConflictError('Nothing runs here that could be scaled');
   }
-  if (others.length > 0) {
-    throw new ConflictError(
-      `${
-        others.length + 1
-      } generations run here: while a rollout is under way it says how many instances each has. Scale when it has finished`,
-    );
-  }
-  const scaler = scalerOf(stable, autoscalers.items);
-  if (scaler) {
-    throw new ConflictError(
-      `${scaler} decides how many instances run; change its minimum and maximum in the manifests instead`,
-    );
+  const obstacle = obstacleOf(stable, others.length, autoscalers.items);
+  if (obstacle) {
+    throw new ConflictError(obstacle);
   }
   const before = stable.spec?.replicas ?? 1;
   // We are not the engine: the fence is the one that the world has.

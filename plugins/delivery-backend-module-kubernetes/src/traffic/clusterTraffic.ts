@@ -1,10 +1,17 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
-import { stringifyTarget } from '@slipway/backstage-plugin-delivery-common';
+import {
+  isKnown,
+  Observed,
+  stringifyTarget,
+  TargetRef,
+  TrafficState,
+} from '@slipway/backstage-plugin-delivery-common';
 import { ClusterAccess } from '../clusterAccess';
 import { bindObjects } from './bind';
 import { ClusterTraffic } from './contract';
 import { GatewayMetrics } from './gatewayMetrics';
+import { LiveReader } from './live';
 import { observeShares } from './observe';
 import { releaseGeneration } from './release';
 import { requestShares } from './request';
@@ -13,7 +20,11 @@ import { routers as allRouters } from './routers';
 
 export interface ClusterTrafficOptions {
   cluster: ClusterAccess;
+  /** What is only looked at is read here; see `shareLists`. Default: `cluster`. */
+  seen?: ClusterAccess;
   logger: LoggerService;
+  /** What people look at is read here; it costs the cluster nothing. */
+  watched?: LiveReader;
   /** Statistics of the gateways' data plane, where it tells them. */
   metrics?: GatewayMetrics;
   /** Default: all that are known; none: only the ratio of instances. */
@@ -24,9 +35,42 @@ export interface ClusterTrafficOptions {
 export function createClusterTraffic(
   options: ClusterTrafficOptions,
 ): ClusterTraffic {
-  const { cluster, logger, metrics, routers = allRouters } = options;
+  const { cluster, logger, metrics, watched, routers = allRouters } = options;
+  const { seen = cluster } = options;
   const context = { cluster, logger, routers, metrics };
   const unknownSince = new Map<string, number>();
+
+  /** What was found, with what really flows, and since when it is not known. */
+  async function look(
+    reader: LiveReader,
+    target: TargetRef,
+    signal: AbortSignal,
+  ): Promise<Observed<TrafficState>> {
+    const key = stringifyTarget(target);
+    const unknown = (text: string) => {
+      const sinceMs = unknownSince.get(key) ?? Date.now();
+      unknownSince.set(key, sinceMs);
+      return { unknown: text, sinceMs };
+    };
+    try {
+      const { observed, live } = await observeShares(
+        { routers, cluster: reader },
+        target,
+        signal,
+      );
+      if (!isKnown(observed)) {
+        return unknown(observed.unknown);
+      }
+      unknownSince.delete(key);
+      const measured = await metrics?.measure(live, signal);
+      return measured
+        ? { ...observed, known: { ...observed.known, ...measured } }
+        : observed;
+    } catch (error) {
+      signal.throwIfAborted();
+      return unknown(isError(error) ? error.message : String(error));
+    }
+  }
 
   return {
     fencing: 'compare-and-set',
@@ -39,27 +83,9 @@ export function createClusterTraffic(
     request: (...args) => requestShares(context, ...args),
     release: (...args) => releaseGeneration(context, ...args),
     bind: (...args) => bindObjects(context, ...args),
-    async observe(target, signal) {
-      const key = stringifyTarget(target);
-      const unknown = (text: string) => {
-        const sinceMs = unknownSince.get(key) ?? Date.now();
-        unknownSince.set(key, sinceMs);
-        return { unknown: text, sinceMs };
-      };
-      try {
-        const { observed, live } = await observeShares(context, target, signal);
-        if (!('known' in observed)) {
-          return unknown(observed.unknown);
-        }
-        unknownSince.delete(key);
-        const measured = await metrics?.measure(live, signal);
-        return measured
-          ? { ...observed, known: { ...observed.known, ...measured } }
-          : observed;
-      } catch (error) {
-        signal.throwIfAborted();
-        return unknown(isError(error) ? error.message : String(error));
-      }
-    },
+    observe: (target, signal) => look(seen, target, signal),
+    ...(watched && {
+      glance: (target, signal) => look(watched, target, signal),
+    }),
   };
 }

@@ -1,6 +1,5 @@
 import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
-import { ClusterAccess } from '../clusterAccess';
-import { KubeObject } from '../client';
+import { KubeClient, KubeObject } from '../client';
 import { TARGET_LABEL, targetLabel } from '../names';
 
 /** Addresses of ready endpoints, by Service. */
@@ -8,7 +7,7 @@ export type Endpoints = Map<string, Set<string>>;
 
 /** Ready endpoints of all Services of a target; slices bear the Service's labels. */
 export async function readEndpoints(
-  { client }: ClusterAccess,
+  { client }: { client: Pick<KubeClient, 'list'> },
   namespace: string,
   target: TargetRef,
   signal: AbortSignal,
@@ -18,8 +17,13 @@ export async function readEndpoints(
     { namespace, labelSelector: `${TARGET_LABEL}=${targetLabel(target)}` },
     signal,
   );
+  return readyEndpoints(items);
+}
+
+/** Ready endpoints of the Services that these EndpointSlices belong to. */
+export function readyEndpoints(slices: KubeObject[]): Endpoints {
   const ready: Endpoints = new Map();
-  for (const slice of items) {
+  for (const slice of slices) {
     const service = slice.metadata.labels?.['kubernetes.io/service-name'];
     if (service) {
       const known = ready.get(service) ?? new Set();

@@ -155,6 +155,7 @@ function notMeasured(failing: {
 }): HealthCause {
   return {
     code: 'traffic-not-measured',
+    level: 'warning',
     summary: 'The gateway’s data plane does not tell its requests',
     evidence: failing.message,
     action:

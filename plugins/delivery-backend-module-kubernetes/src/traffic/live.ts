@@ -21,7 +21,7 @@ export interface LiveRoute {
   router: Router;
 }
 
-/** What there is of a target's traffic in the cluster, read from its API. */
+/** What there is of a target's traffic in the cluster. */
 export interface LiveTraffic {
   namespace: string;
   services: KubeObject[];
@@ -46,8 +46,17 @@ export interface LiveTraffic {
   inPlace: boolean;
 }
 
+/**
+ * Where it is read from: the API, for whoever decides or writes, or what the
+ * watch has, for whoever shows.
+ */
+export interface LiveReader {
+  namespaceOf: ClusterAccess['namespaceOf'];
+  client: Pick<KubeClient, 'list' | 'resource'>;
+}
+
 export async function readLive(
-  cluster: ClusterAccess,
+  cluster: LiveReader,
   routers: Router[],
   target: TargetRef,
   signal: AbortSignal,
@@ -61,9 +70,9 @@ export async function readLive(
       { namespace, labelSelector },
       signal,
     );
-    return items.filter(({ metadata }) => !metadata.deletionTimestamp);
+    return items;
   };
-  const [all, workloads, endpoints, ...found] = await Promise.all([
+  const [services, workloads, endpoints, ...found] = await Promise.all([
     list('v1', 'Service'),
     list('apps/v1', 'Deployment'),
     readEndpoints(cluster, namespace, target, signal),
@@ -75,12 +84,27 @@ export async function readLive(
       ),
     ),
   ]);
+  const routes = found.flat();
+  return liveTraffic({ namespace, services, workloads, endpoints, routes });
+}
+
+/** Sorts a target's objects, wherever they were read, by what they are to its traffic. */
+export function liveTraffic(found: {
+  namespace: string;
+  /** Main ones and copies. */
+  services: KubeObject[];
+  workloads: KubeObject[];
+  endpoints: Endpoints;
+  routes: LiveRoute[];
+}): LiveTraffic {
+  const { namespace, endpoints, routes } = found;
   const role = ({ metadata }: KubeObject) => metadata.labels?.[ROLE_LABEL];
+  const all = found.services.filter(isThere);
   const services = all.filter(object => role(object) === 'main-service');
   const copies = all.filter(object => role(object) === 'generation-service');
-  const routes = found.flat();
-  const generations = workloads.filter(
-    object => role(object) === 'workload' && generationOf(object),
+  const generations = found.workloads.filter(
+    object =>
+      isThere(object) && role(object) === 'workload' && generationOf(object),
   );
 
   const ready = (service: string) => endpoints.get(service)?.size ?? 0;
@@ -108,9 +132,13 @@ export async function readLive(
   };
 }
 
+function isThere({ metadata }: KubeObject): boolean {
+  return !metadata.deletionTimestamp;
+}
+
 /** A kind that the cluster does not know has no objects there. */
 async function listServed(
-  client: KubeClient,
+  client: LiveReader['client'],
   kind: { apiVersion: string; kind: string },
   options: { namespace: string; labelSelector: string },
   signal: AbortSignal,

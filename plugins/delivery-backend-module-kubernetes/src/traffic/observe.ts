@@ -8,7 +8,7 @@ import {
 import { GENERATION_LABEL } from '../names';
 import { describeEditor, editorOf } from './editors';
 import { followSelectors } from './followSelectors';
-import { LiveRoute, LiveTraffic, readLive, routeId } from './live';
+import { LiveReader, LiveRoute, LiveTraffic, readLive, routeId } from './live';
 import { readShares, revisionOf } from './marks';
 import { TrafficContext } from './context';
 import { mainSelector, planSelector } from './selectors';
@@ -19,7 +19,7 @@ import { sameValue } from './write';
 
 /** What the cluster says about a target's traffic, before it is measured. */
 export async function observeShares(
-  context: TrafficContext,
+  context: Pick<TrafficContext, 'routers'> & { cluster: LiveReader },
   target: TargetRef,
   signal: AbortSignal,
 ): Promise<{ observed: Observed<TrafficState>; live: LiveTraffic }> {
@@ -73,6 +73,7 @@ export function judge(
     if (status.type === 'pending') {
       causes.push({
         code: 'route-pending',
+        level: 'info',
         summary: status.detail,
         action:
           'When it stays like this, look at the gateway’s controller: does it run, and does it take routes of this namespace?',
@@ -90,6 +91,7 @@ export function judge(
       // Accepted, and not yet seen to have reached the data plane.
       causes.push({
         code: 'gateway-behind',
+        level: 'info',
         summary: `What ${routeId(
           route.object,
         )} says was accepted and is not known to be in force yet`,
@@ -112,6 +114,7 @@ export function judge(
     reflects = Math.max(0, reflects - 1);
     causes.push({
       code: 'endpoints-pending',
+      level: 'info',
       summary:
         'The endpoints of the Service are not yet those that its selector takes',
       action:
@@ -139,6 +142,7 @@ function routeEdited(
   const editor = editorOf(object, ['spec', 'rules']);
   return {
     code: 'route-edited',
+    level: 'warning',
     summary: `${routeId(
       object,
     )} does not give what it was told at ${where}: it was changed by ${describeEditor(
@@ -165,6 +169,7 @@ function bySelector(
       if (editor) {
         causes.push({
           code: 'selector-edited',
+          level: 'warning',
           summary: `Service ${
             service.metadata.name
           } does not select what it should: its selector was changed by ${describeEditor(

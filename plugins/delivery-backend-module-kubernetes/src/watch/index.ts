@@ -6,5 +6,6 @@ export {
   type WatchedChange,
 } from './clusterWatch';
 export { createLiveSource } from './liveSource';
+export { createWatchedReader } from './watchedReader';
 export { readTargetObjects, type TargetObjects } from './targetObjects';
 export { WATCHED_KINDS, type WatchedKind } from './watchedKinds';

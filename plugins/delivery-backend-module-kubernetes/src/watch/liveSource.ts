@@ -4,6 +4,7 @@ import {
   InstanceState,
   Observed,
   TargetRef,
+  TargetSurroundings,
 } from '@slipway/backstage-plugin-delivery-common';
 import { LiveSource } from '@slipway/backstage-plugin-delivery-node';
 import { ClusterAccess } from '../clusterAccess';
@@ -21,6 +22,8 @@ import { ClusterWatch, subjectUid } from './clusterWatch';
 import { newsOf, UntoldNews } from './news';
 import { followReplacements } from './replacements';
 import { readTargetObjects } from './targetObjects';
+import { createCauseMemory, isYoung, targetCauses } from './targetCauses';
+import { wantedOf } from './wanted';
 import { createTargetsOfLabels } from './targets';
 
 /** Changes of one target within this time are told as one. */
@@ -40,10 +43,12 @@ export function createLiveSource(options: {
   const { cluster, watch, logger } = options;
 
   return {
-    watch(onChange, signal, onNews) {
+    watch(onChange, signal, onNews, onSurroundings) {
       const dirty = new Set<string>();
-      /** What was told last, by label: a hash, as there may be many. */
+      /** What was told last, by label. */
       const told = new Map<string, string>();
+      const toldBeside = new Map<string, string>();
+      const memory = createCauseMemory();
       const evidence = createCrashEvidence({ client: cluster.client });
       const unexplained = new Set<string>();
       const adopted = createAdoptedPods({
@@ -54,7 +59,7 @@ export function createLiveSource(options: {
       });
       let timer: NodeJS.Timeout | undefined;
       let again: NodeJS.Timeout | undefined;
-      let lost = watch.lost() !== undefined;
+      let lost = lostKinds(watch);
 
       const targets = createTargetsOfLabels({
         cluster,
@@ -63,21 +68,13 @@ export function createLiveSource(options: {
         onFound: label => mark([label]),
       });
 
-      function tell(
-        label: string,
-        target: TargetRef,
-        state: Observed<InstanceState[]>,
-      ) {
-        const hash = createHash('sha256')
-          .update(
-            JSON.stringify(
-              'known' in state ? [state.known, state.reflects] : state,
-            ),
-          )
-          .digest('base64');
-        if (told.get(label) !== hash) {
-          told.set(label, hash);
+      /** Tells what differs from what was told last. */
+      function tell(label: string, target: TargetRef, { state, beside }: Look) {
+        if (isNews(told, label, state)) {
           onChange(target, state);
+        }
+        if (onSurroundings && isNews(toldBeside, label, beside)) {
+          onSurroundings(target, beside);
         }
       }
 
@@ -96,7 +93,11 @@ export function createLiveSource(options: {
           }
           if (trouble) {
             const { reason: unknown, sinceMs } = trouble;
-            tell(label, located.target, { unknown, sinceMs });
+            const lostState = { unknown, sinceMs };
+            tell(label, located.target, {
+              state: lostState,
+              beside: lostState,
+            });
           } else {
             tell(label, located.target, look(label, located.namespace));
           }
@@ -111,10 +112,7 @@ export function createLiveSource(options: {
         }
       }
 
-      function look(
-        label: string,
-        namespace: string,
-      ): Observed<InstanceState[]> {
+      function look(label: string, namespace: string): Look {
         const objects = readTargetObjects(watch, label, namespace);
         const nowMs = Date.now();
         const context = { ...objects, nowMs, lastLines: evidence.known };
@@ -145,10 +143,28 @@ export function createLiveSource(options: {
             },
           );
         }
+        const { causes, again: later } = memory.settle(
+          label,
+          targetCauses(objects, {
+            adoptedPods: others.map(({ pod }) => pod),
+            instances,
+            context,
+            watches: watch.status(),
+            namespace,
+          }),
+          nowMs,
+        );
+        if (later || isYoung(objects, nowMs)) {
+          unexplained.add(label);
+        }
+        const reflects = reflectedRevision(objects.deployments);
         return {
-          known: instances,
-          observedAtMs: nowMs,
-          reflects: reflectedRevision(objects.deployments),
+          state: { known: instances, observedAtMs: nowMs, reflects },
+          beside: {
+            known: { causes, ...wantedOf(objects) },
+            observedAtMs: nowMs,
+            reflects,
+          },
         };
       }
 
@@ -202,7 +218,7 @@ export function createLiveSource(options: {
           }
         }),
         watch.onStatus(() => {
-          const now = watch.lost() !== undefined;
+          const now = lostKinds(watch);
           if (now !== lost) {
             lost = now;
             mark(new Set([...told.keys(), ...watch.labels()]));
@@ -229,6 +245,37 @@ export function createLiveSource(options: {
       mark(watch.labels());
     },
   };
+}
+
+/** The kinds that are not seen, as a text to compare. */
+function lostKinds(watch: ClusterWatch): string {
+  return watch
+    .status()
+    .filter(({ status }) => status.state === 'lost')
+    .map(({ kind, namespace }) => `${namespace ?? ''}/${kind}`)
+    .join();
+}
+
+/** What is seen of one target. */
+interface Look {
+  state: Observed<InstanceState[]>;
+  beside: Observed<TargetSurroundings>;
+}
+
+/** Whether it says something else than what was told last; by a hash, as there may be many. */
+function isNews<T>(
+  told: Map<string, string>,
+  label: string,
+  state: Observed<T>,
+): boolean {
+  const hash = createHash('sha256')
+    .update(
+      JSON.stringify('known' in state ? [state.known, state.reflects] : state),
+    )
+    .digest('base64');
+  const differs = told.get(label) !== hash;
+  told.set(label, hash);
+  return differs;
 }
 
 /** Remembers whose events belong to which target. */

@@ -1,4 +1,5 @@
 import { KubeObject } from '../client';
+import { FIELD_MANAGER, TRAFFIC_FIELD_MANAGER } from '../names';
 
 const MAX_ANNOTATION = 1_024;
 const MAX_TEXT = 2_048;
@@ -45,6 +46,20 @@ export function slimMetadata(object: KubeObject): KubeObject {
       ...(kept.length > 0 && { annotations: Object.fromEntries(kept) }),
     },
   };
+}
+
+/** As `slimMetadata`, with who else has written it: that is told to people. */
+export function slimShared(object: KubeObject): KubeObject {
+  const others = (object.metadata.managedFields ?? []).filter(
+    ({ manager, subresource }) =>
+      !subresource &&
+      manager !== FIELD_MANAGER &&
+      manager !== TRAFFIC_FIELD_MANAGER,
+  );
+  const slim = slimMetadata(object);
+  return others.length > 0
+    ? { ...slim, metadata: { ...slim.metadata, managedFields: others } }
+    : slim;
 }
 
 const CONTAINER = [

@@ -1,6 +1,13 @@
 import { KubeObject } from '../client';
 import { TARGET_LABEL } from '../names';
-import { slimEvent, slimMetadata, slimNode, slimOwner, slimPod } from './slim';
+import {
+  slimEvent,
+  slimMetadata,
+  slimNode,
+  slimOwner,
+  slimPod,
+  slimShared,
+} from './slim';
 
 /** One kind that is watched on a cluster. */
 export interface WatchedKind {
@@ -41,7 +48,7 @@ export const WATCHED_KINDS: WatchedKind[] = [
     slim: slimEvent,
     maxObjects: MAX_EVENTS,
   },
-  { apiVersion: 'v1', kind: 'Service', ...OURS, slim: slimMetadata },
+  { apiVersion: 'v1', kind: 'Service', ...OURS, slim: slimShared },
   {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -64,13 +71,13 @@ export const WATCHED_KINDS: WatchedKind[] = [
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',
     ...OURS,
-    slim: slimMetadata,
+    slim: slimShared,
   },
   {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'GRPCRoute',
     ...OURS,
-    slim: slimMetadata,
+    slim: slimShared,
   },
   { apiVersion: 'v1', kind: 'Node', clusterScoped: true, slim: slimNode },
 ];

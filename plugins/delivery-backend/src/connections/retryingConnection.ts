@@ -1,15 +1,10 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
 import { ServiceUnavailableError, isError } from '@backstage/errors';
 import {
-  InstanceState,
-  Observed,
-  TargetRef,
-} from '@slipway/backstage-plugin-delivery-common';
-import {
   Connection,
   ConnectionFactory,
   DelegatedRollout,
-  InstanceNews,
+  LiveSource,
 } from '@slipway/backstage-plugin-delivery-node';
 
 /*
@@ -52,11 +47,7 @@ function standIn(
   const clock = options.clock ?? Date.now;
   const sinceMs = clock();
   const label = `The connection ${factory.type}/${name}`;
-  const watchers: Array<{
-    onChange: (target: TargetRef, state: Observed<InstanceState[]>) => void;
-    signal: AbortSignal;
-    onNews?: (news: InstanceNews) => void;
-  }> = [];
+  const watchers: Array<Parameters<LiveSource['watch']>> = [];
   let failure = firstFailure;
   let actual: Connection | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -70,7 +61,7 @@ function standIn(
         actual = await factory.create(name);
         logger.info(`${label} has started`);
         for (const watcher of watchers) {
-          actual.live.watch(watcher.onChange, watcher.signal, watcher.onNews);
+          actual.live.watch(...watcher);
         }
       } catch (error) {
         failure = messageOf(error);
@@ -139,6 +130,9 @@ function standIn(
       request: async (...args) => ready().traffic.request(...args),
       observe: async (...args) =>
         actual ? actual.traffic.observe(...args) : unknown(),
+      get glance() {
+        return actual?.traffic.glance;
+      },
     },
     get objects() {
       return ready().objects;
@@ -163,11 +157,11 @@ function standIn(
       return actual ? actual.delegated : notYetDelegated;
     },
     live: {
-      watch(onChange, watchSignal, onNews) {
+      watch(...watcher) {
         if (actual) {
-          actual.live.watch(onChange, watchSignal, onNews);
+          actual.live.watch(...watcher);
         } else {
-          watchers.push({ onChange, signal: watchSignal, onNews });
+          watchers.push(watcher);
         }
       },
     },

@@ -3,7 +3,13 @@ import { stringifyTarget } from '@slipway/backstage-plugin-delivery-common';
 import type { DeliveryStore, FeedEntry } from '../store';
 import { EventPosition, parseEventId } from './eventId';
 import { BufferedSubscription, PendingEvent } from './subscription';
-import { ChangeStream, ChangeSubscription, Live, LiveChange } from './types';
+import {
+  ChangeStream,
+  ChangeSubscription,
+  Live,
+  LiveChange,
+  causesIn,
+} from './types';
 
 /*
  * One reader of the change feed for this backend, whatever number of viewers:
@@ -289,6 +295,7 @@ function toLivePending(change: LiveChange): PendingEvent {
       subject,
       service: change.target.service,
       instances: change.state,
+      ...(change.surroundings && { causes: causesIn(change.surroundings) }),
     },
     sequence: change.sequence,
   };

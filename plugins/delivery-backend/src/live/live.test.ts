@@ -120,7 +120,10 @@ describe('the observer', () => {
       .mockImplementation(() => new Promise(() => {}));
     const observer = createObserver({
       connections: new Map([['staging', connection]]),
-      live: { instances: () => ({ unknown: 'not yet', sinceMs: 1 }) },
+      live: {
+        instances: () => ({ unknown: 'not yet', sinceMs: 1 }),
+        surroundings: () => undefined,
+      },
       logger,
       timeLimitMs: 20,
     });
@@ -136,7 +139,10 @@ describe('the observer', () => {
     const asked = jest.spyOn(connection.traffic, 'observe');
     const observer = createObserver({
       connections: new Map([['staging', connection]]),
-      live: { instances: () => ({ unknown: 'not yet', sinceMs: 1 }) },
+      live: {
+        instances: () => ({ unknown: 'not yet', sinceMs: 1 }),
+        surroundings: () => undefined,
+      },
       logger,
       clock: () => 1,
     });

@@ -4,6 +4,7 @@ import {
   InstanceState,
   Observed,
   TargetRef,
+  TargetSurroundings,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import {
@@ -52,10 +53,31 @@ export function createLive(options: LiveOptions): Live {
   const listeners = new Set<LiveListener>();
   let sequence = 0;
 
-  function record(target: TargetRef, state: Observed<InstanceState[]>) {
+  function notReported({ environment }: TargetRef) {
+    const unknown = connections.has(environment)
+      ? 'The connection has not reported this target yet'
+      : `No connection is configured for environment "${environment}"`;
+    return { unknown, sinceMs: startedAtMs };
+  }
+
+  function record(
+    target: TargetRef,
+    told: {
+      state?: Observed<InstanceState[]>;
+      surroundings?: Observed<TargetSurroundings>;
+    },
+  ) {
     const key = stringifyTarget(target);
+    const before = latest.get(key);
     sequence += 1;
-    const change = { target, state: bounded(state), sequence };
+    const change = {
+      target,
+      state: told.state
+        ? bounded(told.state)
+        : before?.state ?? notReported(target),
+      surroundings: told.surroundings ?? before?.surroundings,
+      sequence,
+    };
     latest.delete(key);
     latest.set(key, change);
     if (latest.size > maxTargets) {
@@ -89,13 +111,18 @@ export function createLive(options: LiveOptions): Live {
           connection.live.watch(
             (target, state) => {
               if (!signal.aborted) {
-                record(target, state);
+                record(target, { state });
               }
             },
             signal,
             news => {
               if (!signal.aborted) {
                 onNews?.(news);
+              }
+            },
+            (target, surroundings) => {
+              if (!signal.aborted) {
+                record(target, { surroundings });
               }
             },
           );
@@ -110,14 +137,10 @@ export function createLive(options: LiveOptions): Live {
       }
     },
     instances(target: TargetRef): Observed<InstanceState[]> {
-      const change = latest.get(stringifyTarget(target));
-      if (change) {
-        return change.state;
-      }
-      const reason = connections.has(target.environment)
-        ? 'The connection has not reported this target yet'
-        : `No connection is configured for environment "${target.environment}"`;
-      return { unknown: reason, sinceMs: startedAtMs };
+      return latest.get(stringifyTarget(target))?.state ?? notReported(target);
+    },
+    surroundings(target: TargetRef): Observed<TargetSurroundings> | undefined {
+      return latest.get(stringifyTarget(target))?.surroundings;
     },
     onChange(listener: LiveListener) {
       listeners.add(listener);

@@ -53,7 +53,7 @@ export function createNewsRecorder(options: {
       // The world names a target that this portal does not have.
       return;
     }
-    const deploymentId = generation && deploymentOf(row.record, generation);
+    const deploymentId = deploymentOf(row.record, generation);
     await store.deployments.addEvents([
       {
         id: `news-${createHash('sha256')
@@ -87,12 +87,17 @@ export function createNewsRecorder(options: {
   };
 }
 
-/** Whose instances they are: of what runs, of what drains, of what is coming. */
+/**
+ * Whose instances they are: of what runs, of what drains, of what is coming.
+ * What is no generation's, or one's that is forgotten, belongs to what runs.
+ */
 function deploymentOf(
   { stable, draining, rollout }: TargetRecord,
-  generation: string,
+  generation: string | undefined,
 ): string | undefined {
-  return [rollout?.candidate, stable, ...draining].find(
-    role => role?.generation === generation,
-  )?.deploymentId;
+  const roles = [rollout?.candidate, stable, ...draining];
+  const owner = roles.find(
+    role => generation !== undefined && role?.generation === generation,
+  );
+  return (owner ?? stable ?? rollout?.candidate)?.deploymentId;
 }

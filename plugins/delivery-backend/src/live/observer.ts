@@ -4,8 +4,10 @@ import {
   InstanceState,
   Observed,
   OperationView,
+  TargetCause,
   TargetRecord,
   TargetRef,
+  TargetSurroundings,
   TrackMetrics,
   TrafficState,
   WorkloadsState,
@@ -16,7 +18,7 @@ import { Connection } from '@slipway/backstage-plugin-delivery-node';
 import { SharedReads } from './sharedReads';
 import { withTimeLimit } from './timeLimit';
 import { readTracks, trackGenerations } from './trackMetrics';
-import { Live } from './types';
+import { Live, causesIn } from './types';
 
 /*
  * What a page shows of the world. Instances come from the watch and cost
@@ -33,6 +35,8 @@ const MAX_ENTRIES = 5_000;
 export interface Observation {
   workloads: Observed<WorkloadsState>;
   traffic: Observed<TrafficState>;
+  /** Absent: the connection does not tell. */
+  causes?: Observed<TargetCause[]>;
   tracks: TrackMetrics[];
   operations: OperationView[];
 }
@@ -48,7 +52,7 @@ export interface Observer {
 
 export interface ObserverOptions {
   connections: ReadonlyMap<string, Connection>;
-  live: Pick<Live, 'instances'>;
+  live: Pick<Live, 'instances' | 'surroundings'>;
   logger: LoggerService;
   clock?: () => number;
   timeLimitMs?: number;
@@ -80,9 +84,18 @@ export function createObserver(options: ObserverOptions): Observer {
     }
   }
 
+  /** From the watch alone. */
+  function seen(target: TargetRef, record: TargetRecord) {
+    const surroundings = live.surroundings(target);
+    return {
+      workloads: toWorkloads(live.instances(target), record, surroundings),
+      causes: causesIn(surroundings),
+    };
+  }
+
   function glance(target: TargetRef, record: TargetRecord): Observation {
     return {
-      workloads: toWorkloads(live.instances(target), record),
+      ...seen(target, record),
       traffic: {
         unknown: 'Traffic is not asked for in lists',
         sinceMs: clock(),
@@ -128,13 +141,14 @@ export function createObserver(options: ObserverOptions): Observer {
     rates,
     async observe(target, record) {
       const connection = connections.get(target.environment);
-      const fromWatch = toWorkloads(live.instances(target), record);
+      const { workloads: fromWatch, causes } = seen(target, record);
       if (!connection) {
         const unknown = `No connection is configured for environment "${target.environment}"`;
         const sinceMs = clock();
         return {
           workloads: fromWatch,
           traffic: { unknown, sinceMs },
+          causes,
           tracks: [],
           operations: [],
         };
@@ -156,7 +170,9 @@ export function createObserver(options: ObserverOptions): Observer {
           attempt<Observed<TrafficState>>(
             'The traffic',
             target,
-            signal => connection.traffic.observe(target, signal),
+            signal =>
+              connection.traffic.glance?.(target, signal) ??
+              connection.traffic.observe(target, signal),
             unknown => ({ unknown, sinceMs: clock() }),
           ),
         ),
@@ -186,7 +202,7 @@ export function createObserver(options: ObserverOptions): Observer {
           ),
         ),
       ]);
-      return { workloads, traffic, tracks, operations };
+      return { workloads, traffic, causes, tracks, operations };
     },
   };
 }
@@ -203,16 +219,21 @@ function trafficKey(key: string, { desired, rollout }: TargetRecord): string {
 function toWorkloads(
   instances: Observed<InstanceState[]>,
   record: TargetRecord,
+  surroundings: Observed<TargetSurroundings> | undefined,
 ): Observed<WorkloadsState> {
   if (!isKnown(instances)) {
     return instances;
   }
+  const asked =
+    surroundings && isKnown(surroundings)
+      ? surroundings.known.wanted
+      : undefined;
   const generations = new Map<string, GenerationState>();
   for (const wanted of record.desired.generations) {
     generations.set(wanted.generation, {
       generation: wanted.generation,
       planId: wanted.planId,
-      wanted: wanted.replicas,
+      wanted: asked?.[wanted.generation] ?? wanted.replicas,
       ready: 0,
       instances: [],
     });

@@ -3,7 +3,9 @@ import {
   InstanceState,
   Observed,
   ServiceRef,
+  TargetCause,
   TargetRef,
+  TargetSurroundings,
 } from '@slipway/backstage-plugin-delivery-common';
 
 /** What runs now, from the connections' watches; lives in memory only. */
@@ -12,6 +14,8 @@ export interface Live {
   start(signal: AbortSignal): void;
   /** The latest that was heard of the target, or why nothing is known. */
   instances(target: TargetRef): Observed<InstanceState[]>;
+  /** What is known beside the instances; `undefined`: nobody tells. */
+  surroundings(target: TargetRef): Observed<TargetSurroundings> | undefined;
   /** Returns the function that takes the listener off again. */
   onChange(listener: LiveListener): () => void;
   /**
@@ -31,6 +35,7 @@ export interface LivePosition {
 export interface LiveChange {
   target: TargetRef;
   state: Observed<InstanceState[]>;
+  surroundings?: Observed<TargetSurroundings>;
   sequence: number;
 }
 
@@ -59,4 +64,13 @@ export interface ChangeStream {
   }): Promise<ChangeSubscription>;
   /** How many viewers are connected; for metrics and tests. */
   viewers(): number;
+}
+
+/** The causes alone, as the API has them. */
+export function causesIn(
+  surroundings: Observed<TargetSurroundings> | undefined,
+): Observed<TargetCause[]> | undefined {
+  return surroundings && 'known' in surroundings
+    ? { ...surroundings, known: surroundings.known.causes }
+    : surroundings;
 }

@@ -14,6 +14,7 @@ import {
   Observed,
   Release,
   ServiceRef,
+  TargetCause,
   TargetRecord,
   TimelineEvent,
   TrafficPoint,
@@ -77,6 +78,11 @@ export interface TargetView {
   health: { status: Health; causes: string[] };
   workloads: Observed<WorkloadsState>;
   traffic: Observed<TrafficState>;
+  /**
+   * What is wrong or in the way here and is no single instance's, what breaks
+   * most first. Absent: the environment's connection does not tell.
+   */
+  causes?: Observed<TargetCause[]>;
   /** Live rates of each track of late, for the box's numbers. */
   tracks: TrackMetrics[];
   verdicts: AnalysisVerdict[];
@@ -106,6 +112,22 @@ export interface OperationView {
   /** For switches: what it is now. */
   on?: boolean;
   destructive: boolean;
+  /** What it must be told, in the order in which people are asked. */
+  arguments?: OperationArgument[];
+  /** Why it cannot be used now: "HorizontalPodAutoscaler/checkout decides". */
+  unavailable?: string;
+}
+
+/** Something that an operation must be told. @public */
+export interface OperationArgument {
+  /** Its name among the arguments. */
+  name: string;
+  title: string;
+  type: 'integer';
+  min?: number;
+  max?: number;
+  /** What it is now; people begin with it. */
+  current?: number;
 }
 
 /** Everything the Delivery tab needs, in one answer. @public */
@@ -177,6 +199,8 @@ export interface LogLine {
   text: string;
   stream?: 'stdout' | 'stderr' | 'system';
   instance?: string;
+  /** Which of the instance's containers wrote it; absent where it has one. */
+  container?: string;
   /** The role that the instance had when it wrote the line. */
   track?: string;
   /** Which running copy wrote it; stays true when roles have changed. */
@@ -203,4 +227,6 @@ export interface ChangeEvent {
   version?: number;
   /** For `instances`: the state itself, so that no fetch is needed. */
   instances?: Observed<InstanceState[]>;
+  /** For `instances`, where the connection tells: see `TargetView.causes`. */
+  causes?: Observed<TargetCause[]>;
 }

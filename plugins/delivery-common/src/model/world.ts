@@ -1,5 +1,5 @@
 import { Digest } from './identity';
-import { TrafficShare } from './rollout';
+import { TrafficRoute, TrafficShare } from './rollout';
 import { Observed } from './observed';
 
 /** @public */
@@ -20,6 +20,39 @@ export interface HealthCause {
   evidence?: string;
   action?: string;
   sinceMs: number;
+  /**
+   * `error` (the default): something does not work. `warning`: it works, and
+   * something is in the way. `info`: it is on its way.
+   */
+  level?: 'error' | 'warning' | 'info';
+}
+
+/**
+ * A cause that is no single instance's: a Service that selects nothing, a
+ * route that is not taken, a quota, an autoscaler at its maximum.
+ *
+ * @public
+ */
+export interface TargetCause extends HealthCause {
+  /** What it is about, as the environment calls it: `Service/checkout`. */
+  about?: string;
+  /** Set when it concerns one running copy only. */
+  generation?: string;
+}
+
+/**
+ * What is known of a target beside its instances.
+ *
+ * @public
+ */
+export interface TargetSurroundings {
+  /** What breaks most first. */
+  causes: TargetCause[];
+  /**
+   * How many instances of a generation the world is asked for, where that is
+   * another number than the Plan's: an autoscaler's, or a person's.
+   */
+  wanted?: Record<string, number>;
 }
 
 /**
@@ -75,6 +108,8 @@ export interface WorkloadsState {
 export interface TrafficState {
   /** What the router was told and took. */
   accepted: TrafficShare[];
+  /** Beside the shares; absent: none. */
+  routes?: TrafficRoute[];
   /** What really flowed of late, where the data plane tells; absent without traffic. */
   measured?: { shares: TrafficShare[]; requests: number; windowMs: number };
   /** Where the service answers, for people. */

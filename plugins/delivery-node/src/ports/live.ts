@@ -4,6 +4,7 @@ import {
   OperationView,
   Reason,
   TargetRef,
+  TargetSurroundings,
   TimelineEvent,
 } from '@slipway/backstage-plugin-delivery-common';
 
@@ -35,12 +36,18 @@ export interface LiveSource {
    * Calls back with the whole state of a target whenever it changes, and with
    * `unknown` when the source is lost. Never throws; ends with the signal.
    * A source that can tell also says what happened by itself; who does not ask
-   * for that gives no `onNews`.
+   * for that gives no `onNews`. `onSurroundings` hears, after `onChange`, what
+   * is known of a target beside its instances, whenever that changes; a source
+   * that cannot tell never calls it.
    */
   watch(
     onChange: (target: TargetRef, state: Observed<InstanceState[]>) => void,
     signal: AbortSignal,
     onNews?: (news: InstanceNews) => void,
+    onSurroundings?: (
+      target: TargetRef,
+      state: Observed<TargetSurroundings>,
+    ) => void,
   ): void;
 }
 

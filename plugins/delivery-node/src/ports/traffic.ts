@@ -25,4 +25,13 @@ export interface TrafficRouter {
     target: TargetRef,
     signal: AbortSignal,
   ): Promise<Observed<TrafficState>>;
+  /**
+   * The same for people who look, from what is watched anyway: it asks the
+   * environment nothing, and may be behind by a moment. Nothing is decided by
+   * it. Absent: `observe` is asked, for all viewers together.
+   */
+  glance?(
+    target: TargetRef,
+    signal: AbortSignal,
+  ): Promise<Observed<TrafficState>>;
 }

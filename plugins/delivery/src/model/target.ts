@@ -214,7 +214,11 @@ export function applyToTargets(
   }
   return targets.map(target =>
     targetId(target) === event.subject
-      ? { ...target, workloads: withInstances(target.workloads, instances) }
+      ? {
+          ...target,
+          workloads: withInstances(target.workloads, instances),
+          causes: event.causes ?? target.causes,
+        }
       : target,
   );
 }

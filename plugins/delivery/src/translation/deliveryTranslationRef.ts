@@ -8,6 +8,7 @@ import {
   release,
 } from './messages/deployment';
 import {
+  causes,
   findings,
   instances,
   lists,
@@ -25,6 +26,7 @@ export const deliveryTranslationRef = createTranslationRef({
     words,
     steps,
     pipeline,
+    causes,
     releaseDialog,
     lists,
     instances,

@@ -94,7 +94,7 @@ export class AuthorizedTargets implements TargetsService {
       context.caller,
       {
         eventId: 'target-operation',
-        verb: `operation:${operation}`,
+        verb: `operation:${operation}${argumentsText(options.args)}`,
         subject: stringifyTarget(target),
         reason: options.reason,
       },
@@ -165,4 +165,12 @@ export class AuthorizedTargets implements TargetsService {
     );
     return this.#inner.logs(granted, target, query);
   }
+}
+
+/** ` replicas=5`: what was asked for belongs to who asked for it. */
+function argumentsText(args: Record<string, string | number | boolean>) {
+  return Object.entries(args)
+    .map(([name, value]) => ` ${name}=${value}`)
+    .join('')
+    .slice(0, 200);
 }

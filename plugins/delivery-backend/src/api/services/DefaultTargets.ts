@@ -1,5 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { NotFoundError, NotImplementedError } from '@backstage/errors';
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  ConflictError,
+  NotFoundError,
+  NotImplementedError,
+} from '@backstage/errors';
 import {
   CommandAnswer,
   ConnectionCheck,
@@ -95,7 +99,7 @@ export class DefaultTargets implements TargetsService {
   }
 
   async operate(
-    _context: Context,
+    context: Context,
     target: TargetRef,
     operation: string,
     options: VerbOptions & { args: Record<string, string | number | boolean> },
@@ -112,7 +116,11 @@ export class DefaultTargets implements TargetsService {
       `The operation "${operation}"`,
       async signal => {
         const known = await operations.list(target, signal);
-        if (!known.some(candidate => candidate.id === operation)) {
+        const offered = known.find(candidate => candidate.id === operation);
+        if (offered?.unavailable) {
+          throw new ConflictError(offered.unavailable);
+        }
+        if (!offered) {
           throw new NotFoundError(
             `No operation "${operation}" on ${stringifyTarget(
               target,
@@ -124,7 +132,54 @@ export class DefaultTargets implements TargetsService {
         return operations.run(target, operation, options.args, key, signal);
       },
     );
+    await this.#tell(context, target, operation, key, {
+      message,
+      reason: options.reason,
+    });
     return { commandId: key, accepted: true, message };
+  }
+
+  /**
+   * What a person did to what runs is on the timeline of what brought it. It
+   * is done by now: an entry that cannot be written makes it no failure.
+   */
+  async #tell(
+    { caller }: Context,
+    target: TargetRef,
+    operation: string,
+    key: string,
+    { message, reason }: { message: string; reason?: string },
+  ): Promise<void> {
+    const { store, clock, logger } = this.#deps;
+    try {
+      const row = await store.targets.get(target);
+      const { stable, rollout } = row?.record ?? {};
+      const deploymentId = (rollout?.candidate ?? stable)?.deploymentId;
+      if (!deploymentId) {
+        return;
+      }
+      await store.deployments.addEvents([
+        {
+          id: `operation-${createHash('sha256')
+            .update(`${stringifyTarget(target)} ${operation} ${key}`)
+            .digest('hex')
+            .slice(0, 32)}`,
+          ...target,
+          atMs: clock(),
+          type: `operation-${operation}`,
+          message: reason ? `${message} (${reason})` : message,
+          level: 'info',
+          actor: caller.actor,
+          deploymentId,
+        },
+      ]);
+    } catch (error) {
+      logger.warn(
+        `The timeline of ${stringifyTarget(target)} lacks "${message}" by ${
+          caller.actor.ref
+        }: ${error}`,
+      );
+    }
   }
 
   async checks(

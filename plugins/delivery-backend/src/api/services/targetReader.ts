@@ -117,11 +117,16 @@ export class TargetReader {
     const { target, record } = row;
     const label = record.stable && (await this.#label(record.stable.releaseId));
     const metrics = label?.steadyMetrics?.get(target.environment) ?? [];
-    const { workloads } = observer.glance(target, record);
-    return targetHealth(record, undefined, workloads, {
-      tracks: metrics.length > 0 ? await observer.rates(target, record) : [],
-      metrics,
-    });
+    const { workloads, causes } = observer.glance(target, record);
+    const tracks =
+      metrics.length > 0 ? await observer.rates(target, record) : [];
+    return targetHealth(
+      record,
+      undefined,
+      workloads,
+      { tracks, metrics },
+      causes,
+    );
   }
 
   /** What the judge says of each analysis of the deployment. */

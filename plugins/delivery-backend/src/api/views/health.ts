@@ -4,6 +4,7 @@ import {
   Health,
   MetricModel,
   Observed,
+  TargetCause,
   TargetRecord,
   TargetView,
   TrackMetrics,
@@ -16,6 +17,8 @@ import { rateCauses } from './rateHealth';
  * The health of a target in one word. `unknown` wins over everything that
  * would need an observation; nothing deployed is `idle`, not healthy. Rates of
  * stable that break the release's own thresholds degrade it; no data does not.
+ * Nor do causes that are only in the way, or that a rollout may bring about
+ * between two of its writes.
  */
 export function targetHealth(
   record: TargetRecord,
@@ -25,6 +28,7 @@ export function targetHealth(
     tracks: [],
     metrics: [],
   },
+  causesBeside?: Observed<TargetCause[]>,
 ): { status: Health; causes: string[] } {
   if (!record.stable && !record.rollout) {
     return { status: active ? 'progressing' : 'idle', causes: [] };
@@ -40,14 +44,34 @@ export function targetHealth(
       ),
       rates.metrics,
     ),
+    ...(isActive(record) ? [] : breaking(record, causesBeside)),
   ];
   if (causes.length > 0 && !isReplacing(record)) {
     return { status: 'degraded', causes };
   }
-  if (record.rollout && record.rollout.phase !== 'finished') {
+  if (isActive(record)) {
     return { status: 'progressing', causes };
   }
   return { status: 'healthy', causes };
+}
+
+function isActive({ rollout }: TargetRecord): boolean {
+  return rollout !== undefined && rollout.phase !== 'finished';
+}
+
+/** What does not work and is stable's, or nobody's. */
+function breaking(
+  { stable }: TargetRecord,
+  causes: Observed<TargetCause[]> | undefined,
+): string[] {
+  return causes && isKnown(causes)
+    ? causes.known
+        .filter(
+          ({ level = 'error', generation = stable?.generation }) =>
+            level === 'error' && generation === stable?.generation,
+        )
+        .map(({ summary }) => summary)
+    : [];
 }
 
 /** A rolling update takes stable's instances away on purpose. */

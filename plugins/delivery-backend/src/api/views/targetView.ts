@@ -54,13 +54,21 @@ export function targetView(parts: TargetViewParts): TargetView {
     last: parts.last,
     health:
       parts.watchedHealth ??
-      targetHealth(record, active, observation.workloads, {
-        tracks: observation.tracks,
-        metrics:
-          parts.stableRelease?.steadyMetrics?.get(row.target.environment) ?? [],
-      }),
+      targetHealth(
+        record,
+        active,
+        observation.workloads,
+        {
+          tracks: observation.tracks,
+          metrics:
+            parts.stableRelease?.steadyMetrics?.get(row.target.environment) ??
+            [],
+        },
+        observation.causes,
+      ),
     workloads: observation.workloads,
     traffic: observation.traffic,
+    causes: observation.causes,
     tracks: observation.tracks,
     verdicts: parts.verdicts,
     drift: targetDrift(record, observation.workloads),

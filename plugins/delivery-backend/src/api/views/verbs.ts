@@ -170,6 +170,7 @@ export function targetVerbs(
     may(TARGET_VERB_PERMISSIONS.restart),
     target.hasStable ? undefined : 'Nothing runs here',
   );
+  verbs.operate = verdict(may(deliveryOperatePermission), undefined);
   verbs['take-over'] = verdict(
     may(TARGET_VERB_PERMISSIONS['take-over']),
     target.isForeign ? undefined : 'Nobody else has written to this target',

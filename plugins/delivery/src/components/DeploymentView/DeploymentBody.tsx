@@ -10,11 +10,12 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { deliveryApiRef } from '../../api';
 import { Resource, useNow, useResource } from '../../hooks';
-import { activeDeployment, sharesOverTime } from '../../model';
+import { activeDeployment, causesOf, sharesOverTime } from '../../model';
 import { deploymentTone } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { predict, useTargetVerbs } from '../../verbs';
 import { useTabPaths } from '../DeliveryTab/TabPaths';
+import { CauseList } from '../Causes';
 import { EventList } from '../EventList';
 import { NextUp } from '../EnvironmentBox';
 import { LiveRegion } from '../LiveRegion';
@@ -86,6 +87,9 @@ export function DeploymentBody(props: {
         <NextUp deployment={deployment} />
       </div>
       <OutcomeSentence deployment={deployment} target={target.value} />
+      {target.value && isCurrent(target.value, deployment.id) && (
+        <CauseList causes={causesOf(target.value)} />
+      )}
       <NewInCanary detail={detail} />
       <TrafficPart detail={detail} view={target.value} />
       <PartState
@@ -123,6 +127,11 @@ export function DeploymentBody(props: {
       <AuditLine detail={detail} />
     </div>
   );
+}
+
+/** Whether the environment is about this deployment now. */
+function isCurrent(view: TargetView, id: string): boolean {
+  return view.active?.id === id || (!view.active && view.last?.id === id);
 }
 
 /** The asked shares from its start on; beside them what is now, while it moves. */
@@ -165,7 +174,5 @@ function VerbsPart(props: {
     reload,
     onSent: verb => target.mutate(value => value && predict(value, verb)),
   });
-  const isCurrent =
-    view.active?.id === id || (!view.active && view.last?.id === id);
-  return isCurrent ? <VerbBar target={view} verbs={verbs} /> : null;
+  return isCurrent(view, id) ? <VerbBar target={view} verbs={verbs} /> : null;
 }

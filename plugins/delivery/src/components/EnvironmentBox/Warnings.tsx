@@ -4,7 +4,9 @@ import {
   TargetView,
   isKnown,
 } from '@slipway/backstage-plugin-delivery-common';
+import { causesOf } from '../../model';
 import { useDeliveryTranslation } from '../../translation';
+import { CauseList } from '../Causes';
 import { RelativeTime } from '../RelativeTime';
 import { ToneWord } from '../Tone';
 
@@ -12,6 +14,13 @@ import { ToneWord } from '../Tone';
 export function Warnings(props: { target: TargetView }) {
   const { target } = props;
   const t = useDeliveryTranslation();
+  const causes = causesOf(target);
+  const said = new Set(causes.map(({ summary }) => summary));
+  // While the instances are unknown, their reason says it for all.
+  const unseen =
+    isKnown(target.workloads) && target.causes && !isKnown(target.causes)
+      ? target.causes
+      : undefined;
   return (
     <>
       {!isKnown(target.workloads) && (
@@ -30,15 +39,24 @@ export function Warnings(props: { target: TargetView }) {
           observed={target.traffic}
         />
       )}
-      {target.health.causes.map(cause => (
-        <Typography key={cause} variant="body2" component="div">
-          <ToneWord
-            tone={target.health.status === 'degraded' ? 'broken' : 'unknown'}
-          >
-            {cause}
-          </ToneWord>
-        </Typography>
-      ))}
+      {unseen && (
+        <Unknown
+          text={t('causes.unknown', { reason: unseen.unknown })}
+          observed={unseen}
+        />
+      )}
+      {target.health.causes
+        .filter(cause => !said.has(cause))
+        .map(cause => (
+          <Typography key={cause} variant="body2" component="div">
+            <ToneWord
+              tone={target.health.status === 'degraded' ? 'broken' : 'unknown'}
+            >
+              {cause}
+            </ToneWord>
+          </Typography>
+        ))}
+      <CauseList compact causes={causes} />
       {target.drift.length > 0 && (
         <Typography variant="body2" component="div">
           <ToneWord tone="broken">

@@ -7,6 +7,7 @@ import { TargetView, isKnown } from '@slipway/backstage-plugin-delivery-common';
 import { targetId } from '../../model';
 import { READABLE_LABEL } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
+import { OperationButton } from '../Operations';
 import { ToneWord } from '../Tone';
 import { InstanceLogs } from './InstanceLogs';
 import { InstanceTable } from './InstanceTable';
@@ -58,7 +59,26 @@ export function InstancesPanel(props: { targets: TargetView[] }) {
           </ToneWord>
         </Typography>
       )}
+      <TargetOperations
+        key={`operations ${targetId(target)}`}
+        target={target}
+      />
       <InstanceLogs key={targetId(target)} target={target} />
     </div>
+  );
+}
+
+/** What is done to all instances together and must be told something: scale. */
+function TargetOperations({ target }: { target: TargetView }) {
+  return (
+    <>
+      {target.operations
+        .filter(operation => (operation.arguments ?? []).length > 0)
+        .map(operation => (
+          <div key={operation.id}>
+            <OperationButton target={target} operation={operation} />
+          </div>
+        ))}
+    </>
   );
 }

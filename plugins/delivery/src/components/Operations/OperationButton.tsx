@@ -1,20 +1,18 @@
-import { useId, useState } from 'react';
-import Button from '@material-ui/core/Button';
-import Dialog from '@material-ui/core/Dialog';
-import DialogActions from '@material-ui/core/DialogActions';
-import DialogContent from '@material-ui/core/DialogContent';
-import DialogTitle from '@material-ui/core/DialogTitle';
-import TextField from '@material-ui/core/TextField';
-import Typography from '@material-ui/core/Typography';
+import { useState } from 'react';
 import {
   OperationView,
   TargetView,
 } from '@slipway/backstage-plugin-delivery-common';
 import { useDeliveryTranslation } from '../../translation';
+import { ReasonedButton } from '../ReasonedButton';
+import { OperationDialog } from './OperationDialog';
 import { OperationResult } from './OperationResult';
 import { OperationArgs, useOperation } from './useOperation';
 
-/** An operation that is done once; one that destroys something asks first. */
+/**
+ * An operation that is done once; one that destroys something, or must be told
+ * something, asks first. One that cannot be used says why.
+ */
 export function OperationButton(props: {
   target: TargetView;
   operation: OperationView;
@@ -23,65 +21,35 @@ export function OperationButton(props: {
   subject?: string;
 }) {
   const { target, operation, args, subject } = props;
+  const { title, destructive } = operation;
   const t = useDeliveryTranslation();
-  const titleId = useId();
   const { sending, result, run } = useOperation(target, operation);
   const [asking, setAsking] = useState(false);
-  const [reason, setReason] = useState('');
+  const asks = destructive || (operation.arguments ?? []).length > 0;
+  const may = target.verbs.operate;
+  const refused =
+    may?.allowed === false ? may.reason ?? t('settings.notAllowed') : undefined;
+  const busy = sending ? t('verbs.state.busy') : undefined;
   return (
     <>
-      <Button
-        size="small"
-        variant="outlined"
-        disabled={sending}
-        aria-label={subject && `${operation.title}: ${subject}`}
-        onClick={() => (operation.destructive ? setAsking(true) : run(args))}
-      >
-        {operation.title}
-      </Button>
+      <ReasonedButton
+        label={title}
+        name={subject && `${title}: ${subject}`}
+        reason={refused ?? operation.unavailable ?? busy}
+        onClick={() => (asks ? setAsking(true) : run(args))}
+      />
       <OperationResult result={result} />
       {asking && (
-        <Dialog
-          open
-          fullWidth
+        <OperationDialog
+          target={target}
+          operation={operation}
+          subject={subject}
           onClose={() => setAsking(false)}
-          aria-labelledby={titleId}
-        >
-          <form
-            onSubmit={event => {
-              event.preventDefault();
-              setAsking(false);
-              run(args, reason.trim());
-            }}
-          >
-            <DialogTitle id={titleId}>
-              {t('verbs.dialog.title', {
-                verb: operation.title,
-                environment: target.environment.title,
-              })}
-            </DialogTitle>
-            <DialogContent>
-              {subject && <Typography variant="body1">{subject}</Typography>}
-              <Typography variant="body2">{operation.description}</Typography>
-              <TextField
-                id={`${titleId}-reason`}
-                label={t('common.reason')}
-                value={reason}
-                onChange={event => setReason(event.target.value)}
-                fullWidth
-                inputProps={{ maxLength: 1000 }}
-              />
-            </DialogContent>
-            <DialogActions>
-              <Button onClick={() => setAsking(false)}>
-                {t('common.cancel')}
-              </Button>
-              <Button type="submit" color="primary" variant="contained">
-                {t('settings.run')}
-              </Button>
-            </DialogActions>
-          </form>
-        </Dialog>
+          onConfirm={(asked, reason) => {
+            setAsking(false);
+            run({ ...args, ...asked }, reason);
+          }}
+        />
       )}
     </>
   );

@@ -28,7 +28,7 @@ export function OperationSwitch(props: {
           <Switch
             color="primary"
             checked={expected ?? Boolean(operation.on)}
-            disabled={sending}
+            disabled={sending || target.verbs.operate?.allowed === false}
             onChange={async (_, on) => {
               setExpected(on);
               if (!(await run({ on }))) {

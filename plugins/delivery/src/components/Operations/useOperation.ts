@@ -9,7 +9,7 @@ import { deliveryApiRef } from '../../api';
 import { useDeliveryTranslation } from '../../translation';
 import { newKey } from '../../verbs';
 
-export type OperationArgs = Record<string, string | boolean>;
+export type OperationArgs = Record<string, string | number | boolean>;
 
 export interface RunningOperation {
   sending: boolean;

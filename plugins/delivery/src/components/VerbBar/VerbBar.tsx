@@ -1,11 +1,11 @@
 import { FocusEvent, useEffect, useRef, useState } from 'react';
 import Button from '@material-ui/core/Button';
-import Tooltip from '@material-ui/core/Tooltip';
 import { Theme, makeStyles } from '@material-ui/core/styles';
 import Alert from '@material-ui/lab/Alert';
 import { TargetView } from '@slipway/backstage-plugin-delivery-common';
 import { useDeliveryTranslation } from '../../translation';
 import { TargetVerbs, VerbState, verbStates } from '../../verbs';
+import { ReasonedButton } from '../ReasonedButton';
 import { ToneWord } from '../Tone';
 import { VerbDialog } from './VerbDialog';
 
@@ -17,14 +17,6 @@ const useStyles = makeStyles((theme: Theme) => ({
     outline: 'none',
   },
   message: { marginTop: theme.spacing(1), overflowWrap: 'anywhere' },
-}));
-
-const useButtonStyles = makeStyles((theme: Theme) => ({
-  disabled: {
-    color: theme.palette.text.secondary,
-    borderStyle: 'dashed',
-    cursor: 'not-allowed',
-  },
 }));
 
 /** The verbs of a target: those that cannot be used say why. */
@@ -61,12 +53,13 @@ export function VerbBar(props: { target: TargetView; verbs: TargetVerbs }) {
         aria-label={t('verbs.group', { environment: target.environment.title })}
       >
         {verbStates(target, t).map(state => (
-          <VerbButton
+          <ReasonedButton
             key={state.verb}
-            state={
+            label={t(`verbs.label.${state.verb}`)}
+            reason={
               verbs.pending
-                ? { ...state, allowed: false, reason: t('verbs.state.busy') }
-                : state
+                ? t('verbs.state.busy')
+                : reasonAgainst(state, t('common.unknown'))
             }
             onClick={() => setOpen(state)}
           />
@@ -127,34 +120,9 @@ export function VerbBar(props: { target: TargetView; verbs: TargetVerbs }) {
   );
 }
 
-/**
- * A verb that cannot be used stays focusable (`aria-disabled`, not
- * `disabled`), so that its reason can be reached by keyboard and heard.
- */
-function VerbButton(props: { state: VerbState; onClick: () => void }) {
-  const { state, onClick } = props;
-  const t = useDeliveryTranslation();
-  const classes = useButtonStyles();
-  const label = t(`verbs.label.${state.verb}`);
-  const button = (
-    <Button
-      size="small"
-      variant="outlined"
-      aria-disabled={!state.allowed}
-      aria-label={
-        state.allowed || !state.reason
-          ? undefined
-          : t('verbs.disabled', { verb: label, reason: state.reason })
-      }
-      className={state.allowed ? undefined : classes.disabled}
-      disableRipple={!state.allowed}
-      onClick={state.allowed ? onClick : undefined}
-    >
-      {label}
-    </Button>
-  );
-  // Without a text there is no tooltip; the button stays the same one.
-  return (
-    <Tooltip title={(!state.allowed && state.reason) || ''}>{button}</Tooltip>
-  );
+function reasonAgainst(
+  { allowed, reason }: VerbState,
+  unknown: string,
+): string | undefined {
+  return allowed ? undefined : reason ?? unknown;
 }

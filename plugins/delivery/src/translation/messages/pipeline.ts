@@ -86,6 +86,20 @@ export const pipeline = {
   },
 } as const;
 
+/** What is wrong or in the way in an environment. */
+export const causes = {
+  title: 'What is wrong or in the way',
+  sentence: '{{level}}: {{summary}}',
+  level: {
+    error: 'Broken',
+    warning: 'In the way',
+    info: 'Under way',
+  },
+  more_one: 'and {{count}} more',
+  more_other: 'and {{count}} more',
+  unknown: 'What is wrong here is unknown: {{reason}}',
+} as const;
+
 export const releaseDialog = {
   title: 'Release a commit of {{service}}',
   intro:
@@ -168,6 +182,8 @@ export const settings = {
     supersede: 'a newer one supersedes the running one',
     reject: 'a newer one is rejected while one runs',
   },
+  argument: 'From {{min}} to {{max}}; {{current}} now',
+  notAllowed: 'you may not operate this environment',
   run: 'Run',
   ran: '{{title}}: {{message}}',
 } as const;

@@ -1,0 +1,1 @@
+export { CauseList } from './CauseList';

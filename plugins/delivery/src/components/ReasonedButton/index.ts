@@ -1,0 +1,1 @@
+export { ReasonedButton } from './ReasonedButton';

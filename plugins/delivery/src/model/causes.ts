@@ -1,0 +1,66 @@
+/**
+ * What is wrong or in the way in an environment, from all that its view says:
+ * its objects, its traffic, its instances. Unknown is no cause and no absence
+ * of one: see `Warnings`.
+ */
+import {
+  HealthCause,
+  InstanceState,
+  TargetView,
+  isKnown,
+} from '@slipway/backstage-plugin-delivery-common';
+
+export type CauseLevel = NonNullable<HealthCause['level']>;
+
+export interface ShownCause extends HealthCause {
+  level: CauseLevel;
+  /** What it is about: `Service/checkout`, or instances. */
+  about?: string;
+}
+
+const ORDER: readonly CauseLevel[] = ['error', 'warning', 'info'];
+/** Names of instances that a line can hold. */
+const NAMED = 3;
+
+/** Each cause once, what is broken first, of a kind the oldest first. */
+export function causesOf(target: TargetView): ShownCause[] {
+  const { causes, traffic, workloads } = target;
+  const all = [
+    ...(causes && isKnown(causes) ? causes.known : []),
+    ...(isKnown(traffic) ? traffic.known.causes ?? [] : []),
+    ...(isKnown(workloads)
+      ? workloads.known.generations.flatMap(({ instances }) =>
+          ofInstances(instances),
+        )
+      : []),
+  ];
+  const shown = new Map<string, ShownCause>();
+  for (const cause of all) {
+    const key = `${cause.code} ${cause.summary}`;
+    if (!shown.has(key)) {
+      shown.set(key, { ...cause, level: cause.level ?? 'error' });
+    }
+  }
+  return [...shown.values()].sort(
+    (a, b) =>
+      ORDER.indexOf(a.level) - ORDER.indexOf(b.level) || a.sinceMs - b.sinceMs,
+  );
+}
+
+/** One for each kind of cause, with the instances that have it. */
+function ofInstances(
+  instances: InstanceState[],
+): Array<HealthCause & { about?: string }> {
+  const byCode = new Map<string, { cause: HealthCause; ids: string[] }>();
+  for (const { id, cause, phase } of instances) {
+    if (cause && phase !== 'stopping' && phase !== 'stopped') {
+      const found = byCode.get(cause.code) ?? { cause, ids: [] };
+      found.ids.push(id);
+      byCode.set(cause.code, found);
+    }
+  }
+  return [...byCode.values()].map(({ cause, ids }) => ({
+    ...cause,
+    about: ids.slice(0, NAMED).join(', ') + (ids.length > NAMED ? ', …' : ''),
+  }));
+}
