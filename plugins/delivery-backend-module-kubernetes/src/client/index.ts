@@ -8,4 +8,5 @@ export {
 export { createKubeClient, refOf } from './kubeClient';
 export { readLines } from './lines';
 export { rest } from './rest';
+export { shareLists } from './sharedLists';
 export { tail } from './tail';

@@ -23,6 +23,8 @@ import { adoptPlain, assertNotOlder, openSession, Session } from './session';
 
 export interface WorkloadsOptions {
   cluster: ClusterAccess;
+  /** What is only looked at is read here; see `shareLists`. Default: `cluster`. */
+  seen?: ClusterAccess;
   /** Whether a generation still gets traffic is asked here before it is removed. */
   traffic?: Pick<TrafficRouter, 'observe'> &
     Partial<Pick<ClusterTraffic, 'release'>>;
@@ -34,6 +36,7 @@ export interface WorkloadsOptions {
 /** Generations as Deployments: see docs/decisions/0008-kubernetes.md. */
 export function createWorkloads(options: WorkloadsOptions): Workloads {
   const { cluster, traffic, policy = DEFAULT_POLICY } = options;
+  const { seen = cluster } = options;
   const { client } = cluster;
   const evidence = createCrashEvidence({ client });
   const digests = createDigestCheck(options.platformDigests);
@@ -76,7 +79,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       }
     },
     observe: (target, signal) =>
-      observeWorkloads({ cluster, evidence, digests }, target, signal),
+      observeWorkloads({ cluster: seen, evidence, digests }, target, signal),
     async remove(target, fence, generation, signal) {
       const session = await openSession(cluster, target, fence, signal);
       const { context, deployments } = session;

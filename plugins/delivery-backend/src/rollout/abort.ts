@@ -22,6 +22,8 @@ import { goingBackIsLate, stableUnavailable } from './reasons';
 /*
  * The way back, in this order and no other:
  *
+ * 0. requests by their headers and copies go to the candidate no more
+ *    (routes.ts), whatever else has to wait;
  * 1. stable is brought to its full size, and traffic returns to it as fast as
  *    its ready capacity allows (see capacity.ts), the candidate keeps the rest;
  * 2. the router is seen to give the candidate nothing;
@@ -95,7 +97,9 @@ export function advanceAbort(draft: Draft, rollout: RolloutState): boolean {
   }
   if (view && isReflected(draft)) {
     const cleared =
-      desiredShare(draft, generation) === 0 && view.accepted(generation) === 0;
+      desiredShare(draft, generation) === 0 &&
+      view.accepted(generation) === 0 &&
+      view.routes.length === 0;
     if (goal.replicas > 0 && cleared) {
       goal.replicas = 0;
       note(

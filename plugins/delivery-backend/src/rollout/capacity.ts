@@ -78,8 +78,8 @@ export function allocateShares(
       generation: stable.generation,
       ready,
       capacity: isRolling(candidate)
-        ? share(ready, 1)
-        : share(ready, stable.replicas),
+        ? readyCapacity(ready, 1)
+        : readyCapacity(ready, stable.replicas),
       want: 100 - candidateWant,
       backup: false,
       heir: true,
@@ -97,8 +97,8 @@ export function allocateShares(
       ready,
       capacity:
         isRolling(candidate) || (!stable && candidateWant > 0)
-          ? share(ready, 1)
-          : share(ready, candidate.candidate.replicas),
+          ? readyCapacity(ready, 1)
+          : readyCapacity(ready, candidate.candidate.replicas),
       want: candidateWant,
       backup: leaving && serves,
       heir: serves || (candidate.phase === 'stepping' && candidateWant > 0),
@@ -113,7 +113,7 @@ export function allocateShares(
     claims.push({
       generation: role.generation,
       ready,
-      capacity: share(ready, role.replicas),
+      capacity: readyCapacity(ready, role.replicas),
       want: 0,
       backup: serves,
       heir: serves || proven,
@@ -146,8 +146,8 @@ function divide(claims: Claim[], last: string | undefined): TrafficShare[] {
     .filter(({ percent }) => percent > 0);
 }
 
-/** Whole percents, rounded down: never more than the capacity. */
-function share(ready: number, replicas: number): number {
+/** What ready instances carry, in whole percents, rounded down. */
+export function readyCapacity(ready: number, replicas: number): number {
   if (ready <= 0) {
     return 0;
   }

@@ -16,6 +16,7 @@ import {
   rollStuck,
   trafficNotVerified,
 } from './reasons';
+import { sameRoutes } from './routes';
 
 /*
  * Every wait ends. Times are absolute and kept in the record, so a process
@@ -69,6 +70,7 @@ function noteProgress(draft: Draft, rollout: RolloutState): void {
       (record.stable?.replicas ?? 0) -
         (rollout.goal?.stableReplicas ?? record.stable?.replicas ?? 0),
     ),
+    view.routes.length,
   ];
   const before = rollout.progressMark?.split('/').map(Number);
   if (!before) {
@@ -128,7 +130,8 @@ export function checkProgress(
     };
   }
   const verified =
-    draft.view.accepted(generation) === desiredShare(draft, generation);
+    draft.view.accepted(generation) === desiredShare(draft, generation) &&
+    sameRoutes(draft.view.routes, draft.record.desired.routes);
   return {
     fault: 'technical',
     reason: verified ? rollStuck(windowMs) : trafficNotVerified(windowMs),

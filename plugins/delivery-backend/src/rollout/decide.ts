@@ -14,6 +14,7 @@ import {
 } from './draft';
 import { guardCandidate } from './guards';
 import { advance } from './interpreter';
+import { sameRoutes } from './routes';
 import { DecideInput, DecideOutput } from './types';
 import { heedKnown, heedUnknown } from './unknown';
 import { heedVerdicts } from './verdicts';
@@ -123,8 +124,15 @@ function close(draft: Draft): DecideOutput {
 }
 
 /** Somebody else changed the router after it had taken our shares. */
-function isTrafficAdrift({ shares }: Desired, view: WorldView): boolean {
-  return view
-    .served()
-    .some(served => !shares.some(({ generation }) => generation === served));
+function isTrafficAdrift(
+  { shares, routes }: Desired,
+  view: WorldView,
+): boolean {
+  return (
+    view
+      .served()
+      .some(
+        served => !shares.some(({ generation }) => generation === served),
+      ) || !sameRoutes(view.routes, routes)
+  );
 }

@@ -3,6 +3,7 @@ import {
   GenerationRole,
   RolloutState,
   Track,
+  TrafficRoute,
 } from '@slipway/backstage-plugin-delivery-common';
 import { formatPercent } from './amounts';
 import { allocateShares } from './capacity';
@@ -15,6 +16,7 @@ import {
   isSameAsStable,
   note,
 } from './draft';
+import { allocateRoutes, describeRoutes, sameRoutes } from './routes';
 
 type GenerationWish = Desired['generations'][number];
 
@@ -31,17 +33,16 @@ export function arrangeDesired(draft: Draft): void {
   }
   const generations = wishes(draft);
   const delegated = delegatedWish(draft);
+  const replicas = new Map(generations.map(g => [g.generation, g.replicas]));
   const shares = delegated
     ? sharesInPlace(draft)
-    : allocateShares(
-        draft,
-        view,
-        new Map(generations.map(g => [g.generation, g.replicas])),
-      );
+    : allocateShares(draft, view, replicas);
+  const routes = delegated ? [] : allocateRoutes(draft, view, replicas, shares);
   const sharedPlanId = sharedPlan(draft);
   const next = {
     generations,
     shares,
+    ...(routes.length > 0 ? { routes } : {}),
     ...(delegated ? { delegated } : {}),
     ...(sharedPlanId === undefined ? {} : { sharedPlanId }),
   };
@@ -51,6 +52,9 @@ export function arrangeDesired(draft: Draft): void {
   }
   if (fingerprint(last.shares) !== fingerprint(shares)) {
     noteShares(draft, shares, generations);
+  }
+  if (!sameRoutes(last.routes, routes)) {
+    noteRoutes(draft, routes, generations);
   }
   // One decision is one write, however many times it is arranged.
   const base = draft.moved ? revision : Math.max(revision, view.reflects) + 1;
@@ -116,14 +120,18 @@ function candidateTrack(rollout: RolloutState): Track {
   return rollout.strategy.type === 'blueGreen' ? 'preview' : 'canary';
 }
 
-/** Shared objects follow the candidate only once it is being promoted. */
+/**
+ * Shared objects follow the candidate only once it is being promoted. What
+ * another controller has put in place needs nothing but that: it is one write
+ * with what makes it ours.
+ */
 function sharedPlan(draft: Draft): string | undefined {
   const rollout = activeRollout(draft);
   const step = rollout && currentStep(rollout);
   const promoting =
     rollout?.phase === 'stepping' &&
     step?.step.type === 'promote' &&
-    step.status === 'active';
+    (step.status === 'active' || rollout.goal?.delegated === 'replaced');
   return promoting ? rollout.candidate.planId : draft.record.stable?.planId;
 }
 
@@ -139,6 +147,25 @@ function noteShares(
     })
     .join(', ');
   note(draft, 'traffic-asked', text ? `Traffic: ${text}` : 'Traffic: none');
+}
+
+function noteRoutes(
+  draft: Draft,
+  routes: TrafficRoute[],
+  generations: GenerationWish[],
+): void {
+  const text = describeRoutes(
+    routes,
+    generation =>
+      generations.find(g => g.generation === generation)?.track ?? generation,
+  );
+  note(
+    draft,
+    'routes-asked',
+    text
+      ? `Beside the shares: ${text}`
+      : 'Beside the shares nothing goes to the candidate any more',
+  );
 }
 
 /** Key order must not look like a change. */

@@ -53,6 +53,13 @@ export function currentStep(rollout: RolloutState): StepState | undefined {
   return rollout.steps[rollout.stepIndex];
 }
 
+/** What the steps so far ask for; nothing before the first one. */
+export function goalOf({
+  goal = { replicas: 0, percent: 0 },
+}: RolloutState): NonNullable<RolloutState['goal']> {
+  return goal;
+}
+
 /** Looks again at this time at the latest. */
 export function wakeAt(draft: Draft, atMs: number | undefined): void {
   if (atMs !== undefined) {

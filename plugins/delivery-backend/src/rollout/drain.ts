@@ -54,6 +54,7 @@ export function drain(draft: Draft): void {
     const proven = record.promoted.some(p => p.generation === role.generation);
     const serves =
       view.accepted(role.generation) > 0 ||
+      view.routes.some(route => route.generation === role.generation) ||
       record.desired.shares.some(s => s.generation === role.generation);
     // A candidate that was superseded is no way back: it does not wait for
     // stable to be whole, only for its traffic to be gone.

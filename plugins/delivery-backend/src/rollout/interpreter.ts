@@ -128,6 +128,9 @@ function isTrafficElsewhere(draft: Draft): boolean {
   if (!view || rollout?.stepIndex !== 0) {
     return false;
   }
+  if (view.routes.length > 0) {
+    return true;
+  }
   // With nothing of stable ready there is nowhere for it to go: the new
   // release may be the repair.
   const canGo = stable !== undefined && view.ready(stable.generation) > 0;
@@ -149,6 +152,16 @@ export function describeStep(state: StepState): string {
       }`;
     case 'weight':
       return `${place}: ${step.percent} % of the traffic to the candidate`;
+    case 'route':
+      return step.headers.length > 0
+        ? `${place}: requests with ${step.headers
+            .map(({ name }) => name)
+            .join(' and ')} to the candidate`
+        : `${place}: no requests by their headers to the candidate any more`;
+    case 'mirror':
+      return step.percent > 0
+        ? `${place}: copies of ${step.percent} % of the requests to the candidate`
+        : `${place}: no copies of requests any more`;
     case 'pause':
       return step.durationMs === undefined
         ? `${place}: wait for a person`
@@ -190,6 +203,10 @@ function withRunner<R>(
       return use<'scale'>(STEP_RUNNERS.scale, { ...context, step });
     case 'weight':
       return use<'weight'>(STEP_RUNNERS.weight, { ...context, step });
+    case 'route':
+      return use<'route'>(STEP_RUNNERS.route, { ...context, step });
+    case 'mirror':
+      return use<'mirror'>(STEP_RUNNERS.mirror, { ...context, step });
     case 'pause':
       return use<'pause'>(STEP_RUNNERS.pause, { ...context, step });
     case 'analysis':

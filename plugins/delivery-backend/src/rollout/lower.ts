@@ -73,25 +73,43 @@ export function lower(
 function lowerCanary(strategy: CanaryModel): Program {
   const steps: StepModel[] = [];
   let weight = 0;
+  let mirrored = 0;
+  let routed = false;
   let fromIndex: number | undefined;
   strategy.steps.forEach((step, index) => {
     if (strategy.background?.startingStep === index) {
       fromIndex = steps.length;
     }
-    if (step.type !== 'weight') {
+    if (step.type === 'pause' || step.type === 'analysis') {
       steps.push(step);
       return;
     }
-    const { percent } = step;
-    const scale: StepModel = { type: 'scale', replicas: { percent } };
+    const before = weight + mirrored;
+    switch (step.type) {
+      case 'weight':
+        weight = step.percent;
+        break;
+      case 'mirror':
+        mirrored = step.percent;
+        break;
+      default:
+        routed = step.headers.length > 0;
+    }
+    const percent = Math.min(100, weight + mirrored);
+    const scale: StepModel = {
+      type: 'scale',
+      // What gets requests by their headers alone has one instance for them.
+      replicas: percent === 0 && routed ? { count: 1 } : { percent },
+    };
     // Instances before traffic on the way up, traffic before instances on
     // the way down.
-    if (percent >= weight) {
-      steps.push(scale, { type: 'weight', percent });
+    if (step.type === 'route' && (!routed || before > 0)) {
+      steps.push(step);
+    } else if (weight + mirrored >= before) {
+      steps.push(scale, step);
     } else {
-      steps.push({ type: 'weight', percent }, scale);
+      steps.push(step, scale);
     }
-    weight = percent;
   });
   if (weight < 100) {
     steps.push(...EVERYTHING);

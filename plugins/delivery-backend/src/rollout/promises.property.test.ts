@@ -58,6 +58,26 @@ const STRATEGIES: StrategyModel[] = [
     rollbackWindow: 2,
     background: { ...ANALYSIS, startingStep: 2 },
   }),
+  canary({
+    steps: [
+      { type: 'route', headers: [{ name: 'x-canary', value: 'always' }] },
+      { type: 'mirror', percent: 30 },
+      { type: 'analysis', analysis: ANALYSIS },
+      { type: 'weight', percent: 20 },
+      { type: 'route', headers: [] },
+      { type: 'pause', durationMs: 10_000 },
+      { type: 'weight', percent: 50 },
+      { type: 'route', headers: [{ name: 'x-canary', value: 'again' }] },
+      { type: 'mirror', percent: 0 },
+    ],
+  }),
+  canary({
+    steps: [
+      { type: 'mirror', percent: 100 },
+      { type: 'pause' },
+      { type: 'weight', percent: 50 },
+    ],
+  }),
   blueGreen({ previewReplicas: 1, preAnalysis: ANALYSIS }),
   blueGreen({
     autoPromoteAfterMs: 5_000,
@@ -389,6 +409,7 @@ describe('the promises hold whatever happens', () => {
           expect(truth.shares).toEqual(
             stable ? [{ generation: stable.generation, percent: 100 }] : [],
           );
+          expect(truth.routes).toEqual([]);
           expect(truth.ready).toEqual(
             stable ? { [stable.generation]: stable.replicas } : {},
           );

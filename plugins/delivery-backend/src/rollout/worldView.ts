@@ -2,6 +2,7 @@ import {
   DelegatedState,
   GenerationState,
   isKnown,
+  TrafficRoute,
   World,
 } from '@slipway/backstage-plugin-delivery-common';
 
@@ -14,7 +15,9 @@ export interface WorldView {
   ready(generation: string): number;
   /** Percent of the traffic that the router took for a generation. */
   accepted(generation: string): number;
-  /** Generations that the router gives anything. */
+  /** What it sends to a generation beside the shares. */
+  routes: TrafficRoute[];
+  /** Generations that the router gives a share. */
   served(): string[];
   /** What the controller that leads tells; absent when nobody asked it. */
   delegated?: DelegatedState;
@@ -47,6 +50,7 @@ export function viewWorld(
       state: generation => states.get(generation),
       ready: generation => states.get(generation)?.ready ?? 0,
       accepted: generation => shares.get(generation) ?? 0,
+      routes: traffic.known.routes ?? [],
       served: () =>
         [...shares.entries()]
           .filter(([, percent]) => percent > 0)

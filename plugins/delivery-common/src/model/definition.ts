@@ -123,7 +123,17 @@ export type CanaryStepModel =
   | { type: 'weight'; percent: number }
   /** Without a duration: until a person promotes. */
   | { type: 'pause'; durationMs?: number }
-  | { type: 'analysis'; analysis: AnalysisModel };
+  | { type: 'analysis'; analysis: AnalysisModel }
+  /** Requests with all of these headers go to the candidate; none: no more. */
+  | { type: 'route'; headers: HeaderMatch[] }
+  /** The candidate also gets copies of this share of the requests; 0: no more. */
+  | { type: 'mirror'; percent: number };
+
+/** A header with exactly this value; names in lower case. @public */
+export interface HeaderMatch {
+  name: string;
+  value: string;
+}
 
 /** @public */
 export interface AnalysisModel {

@@ -1,4 +1,9 @@
-import { AnalysisModel, Amount, StrategyModel } from './definition';
+import {
+  AnalysisModel,
+  Amount,
+  HeaderMatch,
+  StrategyModel,
+} from './definition';
 import { Digest } from './identity';
 import { Reason, VerdictKind } from './verdict';
 
@@ -35,6 +40,18 @@ export interface TrafficShare {
 }
 
 /**
+ * Requests that a generation gets whatever the shares are. No part of the
+ * shares: those divide what is left.
+ *
+ * @public
+ */
+export type TrafficRoute =
+  /** Requests that carry all of these headers. */
+  | { type: 'headers'; generation: string; headers: HeaderMatch[] }
+  /** Copies of this share of all requests; their answers are thrown away. */
+  | { type: 'mirror'; generation: string; percent: number };
+
+/**
  * What the world should look like. The shell converges to the *latest* one;
  * it is never queued. A generation that is not named is removed, but only
  * after the shares in force give it nothing.
@@ -52,6 +69,8 @@ export interface Desired {
     inPlace?: true;
   }>;
   shares: TrafficShare[];
+  /** At most one of each type, and only while a canary goes forward. */
+  routes?: TrafficRoute[];
   /**
    * The environment's controller leads: it replaces what runs in place by this
    * generation. Neither instances nor shares of what is in place are ours then.
@@ -85,6 +104,10 @@ export type StepModel =
   | { type: 'scale'; replicas: Amount }
   /** Give the candidate this share, never more than its ready capacity. */
   | { type: 'weight'; percent: number }
+  /** Requests with these headers go to the candidate; none: no more. */
+  | { type: 'route'; headers: HeaderMatch[] }
+  /** The candidate also gets copies of this share of the requests; 0: no more. */
+  | { type: 'mirror'; percent: number }
   | { type: 'pause'; durationMs?: number }
   | { type: 'analysis'; analysis: AnalysisModel }
   /** Replace stable by the candidate, batch by batch. */
@@ -188,6 +211,10 @@ export interface RolloutState {
     percent: number;
     stableReplicas?: number;
     stableAtMost?: number;
+    /** Requests with these headers go to the candidate. */
+    headers?: HeaderMatch[];
+    /** The candidate gets copies of this share of the requests. */
+    mirrorPercent?: number;
     /**
      * `running`: another controller replaces what is in place. `replaced`: it
      * has, and stable runs nowhere any more.

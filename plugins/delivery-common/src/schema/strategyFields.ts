@@ -1,4 +1,13 @@
-import { amount, duration, list, map, oneOf, percent, whole } from './fields';
+import {
+  amount,
+  duration,
+  list,
+  map,
+  oneOf,
+  percent,
+  text,
+  whole,
+} from './fields';
 import { metrics } from './metricFields';
 import { parsePercent } from './units';
 
@@ -63,6 +72,40 @@ const rollbackWindow = whole('rollbackWindow: a number of releases', {
       'Going back to one of this many last promoted releases skips the steps. Default: 0.',
   });
 
+const header = map({
+  name: text(
+    'name: the name of a header other than host, such as x-canary',
+    /^(?![Hh][Oo][Ss][Tt]$)[A-Za-z0-9!#$%&'*+.^_|~-]+$/,
+  ).meta({ description: 'In any case.' }),
+  value: text(
+    'value: the whole value of the header, printable',
+    /^[!-~](?:[ -~]*[!-~])?$/,
+    1_000,
+  ).meta({ description: 'Exactly this value.' }),
+});
+
+const route = map({
+  headers: list(header, 'headers', { max: 16 })
+    .superRefine((value, context) => {
+      value.forEach(({ name }, index) => {
+        const same = (other: { name: string }) =>
+          other.name.toLowerCase() === name.toLowerCase();
+        if (value.findIndex(same) < index) {
+          context.addIssue({
+            code: 'custom',
+            path: [index, 'name'],
+            message: 'each header once',
+            params: { found: `"${name}" a second time` },
+          });
+        }
+      });
+    })
+    .meta({
+      description:
+        'A request must carry all of them. An empty list ends the route.',
+    }),
+});
+
 const step = oneOf({
   weight: percent('weight', '10%')
     .optional()
@@ -75,12 +118,22 @@ const step = oneOf({
       .optional()
       .meta({ description: 'Absent: until a person promotes.' }),
   }).optional(),
+  route: route.optional().meta({
+    description:
+      'Requests with these headers go to the candidate, whatever its weight, until another route, the promotion or the way back.',
+  }),
+  mirror: percent('mirror', '20%').optional().meta({
+    description:
+      'The candidate also gets copies of this share of the requests, and its answers to them are thrown away. 0%: no more.',
+  }),
 });
 
 const canary = map({
   steps: list(step, 'steps', { min: 1, max: 50 }).superRefine(
     (value, context) => {
       let reached = -1;
+      let mirrored = 0;
+      let routed = false;
       value.forEach((entry, index) => {
         if (entry.weight !== undefined) {
           const weight = parsePercent(entry.weight);
@@ -92,11 +145,47 @@ const canary = map({
             });
           }
           reached = Math.max(reached, weight ?? reached);
-        } else if (entry.analysis && reached <= 0) {
+        } else if (entry.route) {
+          const ends = entry.route.headers.length === 0;
+          if (ends && !routed) {
+            context.addIssue({
+              code: 'custom',
+              path: [index, 'route', 'headers'],
+              message: 'the headers of a route, as there is none to end',
+              params: { found: 'an empty list' },
+            });
+          }
+          routed = !ends;
+        } else if (entry.mirror !== undefined) {
+          const share = parsePercent(entry.mirror) ?? 0;
+          const weight = Math.max(0, reached);
+          if (share === 0 && mirrored === 0) {
+            context.addIssue({
+              code: 'custom',
+              path: [index, 'mirror'],
+              message: 'a share above 0%, as nothing is mirrored yet',
+            });
+          } else if (share + weight > 100) {
+            context.addIssue({
+              code: 'custom',
+              path: [index, 'mirror'],
+              message: `at most ${
+                100 - weight
+              }%, as the candidate gets ${weight}% of the requests already`,
+            });
+          }
+          mirrored = share;
+        } else if (
+          entry.analysis &&
+          reached <= 0 &&
+          mirrored === 0 &&
+          !routed
+        ) {
           context.addIssue({
             code: 'custom',
             path: [index, 'analysis'],
-            message: 'a step with a weight before an analysis',
+            message:
+              'a step with a weight, a route or a mirror before an analysis',
             params: {
               found: 'an analysis of a candidate that gets no traffic yet',
               hint: 'Put a step such as `weight: 10%` in front of it.',

@@ -2,6 +2,7 @@ import {
   Command,
   Reason,
   RolloutState,
+  StepModel,
 } from '@slipway/backstage-plugin-delivery-common';
 import { stopAnalyses } from '../analysisRuns';
 import { skipStep, skipToEverything } from '../begin';
@@ -128,6 +129,15 @@ function keepCandidate(
   return accept('The candidate is promoted as soon as all of it is ready');
 }
 
+/** What a step that is passed over has asked for beside the shares. */
+function withdraw(rollout: RolloutState, type: StepModel['type']): void {
+  if (type === 'route') {
+    delete rollout.goal?.headers;
+  } else if (type === 'mirror') {
+    delete rollout.goal?.mirrorPercent;
+  }
+}
+
 /** Passes over exactly the current step. */
 export function skipOne(
   draft: Draft,
@@ -158,6 +168,7 @@ export function skipOne(
     },
     draft.nowMs,
   );
+  withdraw(rollout, step.step.type);
   rollout.stepIndex += 1;
   if (rollout.paused?.reason !== 'manual') {
     delete rollout.paused;

@@ -1,6 +1,13 @@
 import { GenerationRole } from '@slipway/backstage-plugin-delivery-common';
 import { limitDraining } from '../drain';
-import { Draft, isSameAsStable, LOOK_AGAIN_MS, note, wakeAt } from '../draft';
+import {
+  Draft,
+  goalOf,
+  isSameAsStable,
+  LOOK_AGAIN_MS,
+  note,
+  wakeAt,
+} from '../draft';
 import { finish } from '../finish';
 import { closeBackground } from '../verdicts';
 import { StepRunner } from './step';
@@ -9,15 +16,16 @@ import { StepRunner } from './step';
 const PROMOTED_KEPT = 20;
 
 /**
- * The candidate becomes stable. Only when it is at its full size, has all the
+ * The candidate becomes stable. What it got beside its share ends first. Only when it is at its full size, has all the
  * traffic (seen at the router, not only asked for) and the background analysis
  * has spoken. Nothing is restarted: roles move. What served before drains, and
  * serves as an instant way back until the delay has passed.
  */
 export const promote: StepRunner<'promote'> = {
   enter({ rollout }) {
+    const { headers, mirrorPercent, ...goal } = goalOf(rollout);
     rollout.goal = {
-      ...rollout.goal,
+      ...goal,
       replicas: rollout.candidate.replicas,
       percent: 100,
     };
@@ -27,7 +35,8 @@ export const promote: StepRunner<'promote'> = {
     const onlyOneServes =
       view.accepted(generation) === 100 &&
       view.served().every(served => served === generation);
-    if (view.ready(generation) < replicas || !onlyOneServes) {
+    const isReady = view.ready(generation) >= replicas;
+    if (!isReady || !onlyOneServes || view.routes.length > 0) {
       return 'waiting';
     }
     if (!closeBackground(draft, rollout)) {

@@ -50,6 +50,7 @@ const ROLLBACK_CODES = [
  */
 export function checkPromises(decision: Decision): void {
   checkTraffic(decision);
+  checkRoutes(decision);
   checkScaleDown(decision);
   checkStable(decision);
   checkOrder(decision);
@@ -119,6 +120,48 @@ function checkTraffic({ before, world, output }: Decision): void {
   }
 }
 
+/** Promises 3 and 4 for what goes to the candidate beside its share. */
+function checkRoutes({ world, output }: Decision): void {
+  const { desired, rollout, stable } = output.record;
+  const { routes = [] } = desired;
+  if (
+    routes.length === 0 ||
+    !isKnown(world.workloads) ||
+    !isKnown(world.traffic)
+  ) {
+    // In a world that is not known nothing is changed (`checkOrder`).
+    return;
+  }
+  const step = rollout?.steps[rollout.stepIndex];
+  must(
+    rollout?.phase === 'stepping' &&
+      stable !== undefined &&
+      !(step?.step.type === 'promote' && step.status === 'active'),
+    'Routes are for a canary that goes forward, and end before anything else',
+    { routes, rollout },
+  );
+  for (const route of routes) {
+    const ready = Math.min(
+      world.workloads.known.generations.find(
+        g => g.generation === route.generation,
+      )?.ready ?? 0,
+      replicasIn(desired, route.generation),
+    );
+    must(
+      route.generation === rollout?.candidate.generation && ready > 0,
+      'Routes lead to the candidate, and never to what has nothing ready',
+      { route, desired, world },
+    );
+    const capacity = (100 * ready) / (rollout?.candidate.replicas ?? 1);
+    must(
+      route.type !== 'mirror' ||
+        shareIn(desired, route.generation) + route.percent <= capacity + 1e-6,
+      'Share and copies together never exceed the ready capacity',
+      { route, capacity, desired },
+    );
+  }
+}
+
 /** Promise 4: nothing that serves is taken away. */
 function checkScaleDown({ before, world, output, nowMs }: Decision): void {
   const { record } = output;
@@ -149,6 +192,9 @@ function checkScaleDown({ before, world, output, nowMs }: Decision): void {
         world.traffic.reflects >= before.desired.revision &&
         !world.traffic.known.accepted.some(
           s => s.generation === generation && s.percent > 0,
+        ) &&
+        !(world.traffic.known.routes ?? []).some(
+          route => route.generation === generation,
         ) &&
         shareIn(before.desired, generation) === 0,
       'A generation is only removed after it is seen to get no traffic',
@@ -204,6 +250,7 @@ function checkStable({ before, world, output }: Decision): void {
       (world.workloads.known.generations.find(
         g => g.generation === stable?.generation,
       )?.ready ?? 0) >= (stable?.replicas ?? 1) &&
+      (world.traffic.known.routes ?? []).length === 0 &&
       world.traffic.known.accepted.every(
         s => s.percent === 0 || s.generation === stable?.generation,
       ),

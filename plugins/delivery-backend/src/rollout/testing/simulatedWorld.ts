@@ -1,6 +1,7 @@
 import {
   Desired,
   InstanceState,
+  TrafficRoute,
   TrafficShare,
   World,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -59,6 +60,7 @@ export class SimulatedWorld {
   >();
   private readonly slot = new ControllerInPlace();
   private shares: TrafficShare[] = [];
+  private routes: TrafficRoute[] = [];
   private workloadWrites: Pending[] = [];
   private trafficWrites: Pending[] = [];
   private workloadRevision = 0;
@@ -67,11 +69,14 @@ export class SimulatedWorld {
   private unknownTraffic?: { why: string; sinceMs: number };
   private frozen?: World;
   private serial = 0;
+  /** A router that says it took everything, and takes shares only. */
+  ignoreRoutes = false;
   /** Writes that were taken, oldest first; for assertions on effects. */
   readonly effects: Array<
     | { kind: 'scale'; generation: string; replicas: number; atMs: number }
     | { kind: 'remove'; generation: string; atMs: number }
     | { kind: 'shares'; shares: TrafficShare[]; atMs: number }
+    | { kind: 'routes'; routes: TrafficRoute[]; atMs: number }
   > = [];
 
   constructor(options: SimulatedWorldOptions = {}) {
@@ -193,7 +198,10 @@ export class SimulatedWorld {
             sinceMs: this.unknownTraffic.sinceMs,
           }
         : {
-            known: { accepted: this.shares },
+            known: {
+              accepted: this.shares,
+              ...(this.routes.length > 0 ? { routes: this.routes } : {}),
+            },
             observedAtMs: nowMs,
             reflects: this.trafficRevision,
           },
@@ -213,6 +221,7 @@ export class SimulatedWorld {
   truth(nowMs: number): {
     ready: Record<string, number>;
     shares: TrafficShare[];
+    routes: TrafficRoute[];
   } {
     this.settle(nowMs);
     return {
@@ -223,6 +232,7 @@ export class SimulatedWorld {
         ]),
       ),
       shares: this.shares,
+      routes: this.routes,
     };
   }
 
@@ -254,7 +264,12 @@ export class SimulatedWorld {
       if (JSON.stringify(this.shares) !== JSON.stringify(desired.shares)) {
         this.effects.push({ kind: 'shares', shares: desired.shares, atMs });
       }
+      const routes = this.ignoreRoutes ? [] : desired.routes ?? [];
+      if (JSON.stringify(this.routes) !== JSON.stringify(routes)) {
+        this.effects.push({ kind: 'routes', routes, atMs });
+      }
       this.shares = desired.shares;
+      this.routes = routes;
       this.trafficRevision = desired.revision;
     }
     this.trafficWrites = this.trafficWrites.filter(w => !isDue(w));
@@ -327,9 +342,9 @@ export class SimulatedWorld {
     }
     for (const generation of [...this.generations.keys()]) {
       const wanted = desired.generations.some(g => g.generation === generation);
-      const serves = this.shares.some(
-        s => s.generation === generation && s.percent > 0,
-      );
+      const serves =
+        this.shares.some(s => s.generation === generation && s.percent > 0) ||
+        this.routes.some(route => route.generation === generation);
       if (!wanted && this.slot.holds(generation)) {
         if (!desired.delegated && !serves && this.slot.isAlone(generation)) {
           this.slot.clear();
