@@ -4,6 +4,7 @@ import {
   Observed,
   stringifyTarget,
   TargetRef,
+  TargetSurroundings,
 } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import {
@@ -47,12 +48,14 @@ describe('what runs, from the watch of a cluster', () => {
   let ended: AbortController;
   let seen: Array<Observed<InstanceState[]>>;
   let others: string[];
+  let beside: Array<Observed<TargetSurroundings>>;
 
   beforeEach(async () => {
     api = await startFakeApiServer();
     ended = new AbortController();
     seen = [];
     others = [];
+    beside = [];
   });
 
   afterEach(async () => {
@@ -60,7 +63,11 @@ describe('what runs, from the watch of a cluster', () => {
     await api.close();
   });
 
-  function begin(timing: Partial<WatchTiming> = {}, readers = 1) {
+  function begin(
+    timing: Partial<WatchTiming> = {},
+    readers = 1,
+    kindsToo: string[] = [],
+  ) {
     const cluster = {
       name: 'fake',
       client: api.client,
@@ -71,7 +78,7 @@ describe('what runs, from the watch of a cluster', () => {
       cluster,
       logger,
       kinds: WATCHED_KINDS.filter(({ kind }) =>
-        ['Pod', 'Deployment', 'Node', 'HTTPRoute'].includes(kind),
+        ['Pod', 'Deployment', 'Node', 'HTTPRoute', ...kindsToo].includes(kind),
       ),
       timing: { ...QUICK, ...timing },
     });
@@ -84,7 +91,9 @@ describe('what runs, from the watch of a cluster', () => {
       }
     };
     for (let n = 0; n < readers; n += 1) {
-      live.watch(onChange, ended.signal);
+      live.watch(onChange, ended.signal, undefined, (_, state) =>
+        beside.push(state),
+      );
     }
   }
 
@@ -255,6 +264,59 @@ describe('what runs, from the watch of a cluster', () => {
     pod('foreign', true, 'elsewhere');
     await untilReady('forged');
     expect(others).toEqual([]);
+  });
+
+  it('tells what is wrong beside the instances, until it is put right, and that it is unknown while it is not seen', async () => {
+    deployment();
+    pod('one', true);
+    const service = (app: string) =>
+      api.put('services', {
+        metadata: {
+          name: 'checkout',
+          creationTimestamp: '2026-01-01T00:00:00Z',
+          labels: { [TARGET_LABEL]: label, [ROLE_LABEL]: 'main-service' },
+        },
+        spec: { selector: { app } },
+      });
+    service('chekout');
+    begin({}, 1, ['Service']);
+    const causes = () => {
+      const state = beside.at(-1);
+      return state && 'known' in state ? state.known.causes : undefined;
+    };
+    await poll('the cause', async () => causes()?.length === 1, 30_000);
+    expect(causes()).toMatchObject([
+      {
+        code: 'service-selects-nothing',
+        level: 'error',
+        about: 'Service/checkout',
+        action: expect.stringMatching(/selector/),
+        sinceMs: Date.parse('2026-01-01T00:00:00Z'),
+      },
+    ]);
+    api.put('pods', {
+      metadata: {
+        name: 'one',
+        labels: {
+          [TARGET_LABEL]: label,
+          [GENERATION_LABEL]: 'g1',
+          app: 'checkout',
+        },
+      },
+      spec: { containers: [{ name: 'app' }] },
+      status: {
+        phase: 'Running',
+        conditions: [{ type: 'Ready', status: 'True' }],
+      },
+    });
+    service('checkout');
+    await poll('it is put right', async () => causes()?.length === 0);
+    api.mode = 'down';
+    api.cut();
+    await poll('unknown', async () => {
+      const state = beside.at(-1);
+      return state && 'unknown' in state;
+    });
   });
 
   it('keeps no managed fields in memory, and treats a kind that is not served as having none', async () => {

@@ -20,6 +20,7 @@ import { REVISION_ANNOTATION, TARGET_LABEL } from '../names';
 import { createAdoptedPods } from './adoptedPods';
 import { ClusterWatch, subjectUid } from './clusterWatch';
 import { newsOf, UntoldNews } from './news';
+import { progressOf } from './progress';
 import { followReplacements } from './replacements';
 import { readTargetObjects } from './targetObjects';
 import { createCauseMemory, isYoung, targetCauses } from './targetCauses';
@@ -69,8 +70,10 @@ export function createLiveSource(options: {
       });
 
       /** Tells what differs from what was told last. */
-      function tell(label: string, target: TargetRef, { state, beside }: Look) {
-        if (isNews(told, label, state)) {
+      function tell(label: string, target: TargetRef, seen: Look) {
+        const { state, beside, progress } = seen;
+        // A rollout may wait for what changes no instance, and looks then.
+        if (isNews(told, label, state, progress)) {
           onChange(target, state);
         }
         if (onSurroundings && isNews(toldBeside, label, beside)) {
@@ -160,6 +163,7 @@ export function createLiveSource(options: {
         const reflects = reflectedRevision(objects.deployments);
         return {
           state: { known: instances, observedAtMs: nowMs, reflects },
+          progress: progressOf(objects),
           beside: {
             known: { causes, ...wantedOf(objects) },
             observedAtMs: nowMs,
@@ -260,6 +264,7 @@ function lostKinds(watch: ClusterWatch): string {
 interface Look {
   state: Observed<InstanceState[]>;
   beside: Observed<TargetSurroundings>;
+  progress?: unknown;
 }
 
 /** Whether it says something else than what was told last; by a hash, as there may be many. */
@@ -267,10 +272,13 @@ function isNews<T>(
   told: Map<string, string>,
   label: string,
   state: Observed<T>,
+  more?: unknown,
 ): boolean {
   const hash = createHash('sha256')
     .update(
-      JSON.stringify('known' in state ? [state.known, state.reflects] : state),
+      JSON.stringify(
+        'known' in state ? [state.known, state.reflects, more] : state,
+      ),
     )
     .digest('base64');
   const differs = told.get(label) !== hash;

@@ -232,6 +232,81 @@ describe.each(DATABASES)(
       expect(connection.asked).toBe(before);
     });
 
+    it('shows what is wrong beside the instances, and counts in what is wanted there', async () => {
+      const { app, connection } = await openApi();
+      const target = { service: CHECKOUT, environment: 'staging' };
+      const now = { observedAtMs: 1, reflects: 1 };
+      connection.setInstances(target, { known: [], ...now });
+      connection.setSurroundings(target, {
+        known: {
+          causes: [
+            {
+              code: 'service-selects-nothing',
+              summary: 'The Service checkout selects no pod',
+              evidence: 'selector app=chekout',
+              action: 'Correct the selector',
+              sinceMs: 1,
+              level: 'error',
+              about: 'Service/checkout',
+            },
+          ],
+        },
+        ...now,
+      });
+      const view = async (path: string) => {
+        const { body } = await request(app).get(path).expect(200);
+        return (body.targets ?? body.items).find(
+          (item: { service: string; environment: { name: string } }) =>
+            item.service === CHECKOUT && item.environment.name === 'staging',
+        );
+      };
+      for (const path of [`${SERVICE}/overview`, '/v1/targets']) {
+        expect((await view(path)).causes).toMatchObject({
+          known: [
+            {
+              summary: 'The Service checkout selects no pod',
+              action: 'Correct the selector',
+              level: 'error',
+              about: 'Service/checkout',
+            },
+          ],
+        });
+      }
+      const { body } = await request(app)
+        .get('/v1/events.json?services=component:default/checkout')
+        .expect(200);
+      expect(body.items).toMatchObject([
+        {
+          kind: 'instances',
+          causes: { known: [{ about: 'Service/checkout' }] },
+        },
+      ]);
+      connection.setSurroundings(target, { unknown: 'lost', sinceMs: 5 });
+      expect((await view(`${SERVICE}/overview`)).causes).toEqual({
+        unknown: 'lost',
+        sinceMs: 5,
+      });
+    });
+
+    it('does not run an operation that cannot be used now, and says why', async () => {
+      const { app, connection, audited } = await openApi();
+      const path = `${SERVICE}/environments/staging/operations/scale`;
+      connection.unavailable = 'HorizontalPodAutoscaler/checkout decides';
+      const refused = await request(app)
+        .post(path)
+        .send({ args: { replicas: 5 }, reason: 'the sale' })
+        .expect(409);
+      expect(refused.body.error.message).toBe(
+        'HorizontalPodAutoscaler/checkout decides',
+      );
+      connection.unavailable = undefined;
+      await request(app)
+        .post(path)
+        .send({ args: { replicas: 5 }, reason: 'the sale' })
+        .expect(200);
+      expect(JSON.stringify(audited)).toContain('operation:scale replicas=5');
+    });
+
     it('lists what waits for a person', async () => {
       const { app, store } = await openApi();
       await store.targets.setHold(

@@ -28,7 +28,7 @@ export interface FakeApiServer {
   close(): Promise<void>;
 }
 
-type Kind = 'pods' | 'deployments' | 'nodes';
+type Kind = 'pods' | 'deployments' | 'nodes' | 'services';
 
 interface Happened {
   kind: Kind;
@@ -40,6 +40,7 @@ const KINDS: Record<Kind, { apiVersion: string; kind: string }> = {
   pods: { apiVersion: 'v1', kind: 'Pod' },
   deployments: { apiVersion: 'apps/v1', kind: 'Deployment' },
   nodes: { apiVersion: 'v1', kind: 'Node' },
+  services: { apiVersion: 'v1', kind: 'Service' },
 };
 
 export async function startFakeApiServer(): Promise<FakeApiServer> {
@@ -110,7 +111,8 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
 
   const server: Server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://api');
-    const [, kind] = url.pathname.match(/\/(pods|deployments|nodes)$/) ?? [];
+    const [, kind] =
+      url.pathname.match(/\/(pods|deployments|nodes|services)$/) ?? [];
     const isWatch = url.searchParams.get('watch') === 'true';
     if (kind) {
       requests.push(`${isWatch ? 'WATCH' : 'LIST'} ${kind}`);

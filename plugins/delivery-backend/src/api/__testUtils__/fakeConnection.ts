@@ -3,6 +3,7 @@ import {
   LogChunk,
   Observed,
   TargetRef,
+  TargetSurroundings,
   TrafficState,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -19,6 +20,11 @@ export class FakeConnection implements Connection {
   readonly #watchers = new Set<
     (target: TargetRef, state: Observed<InstanceState[]>) => void
   >();
+  readonly #neighbours = new Set<
+    (target: TargetRef, state: Observed<TargetSurroundings>) => void
+  >();
+  /** Why scaling is not possible. */
+  unavailable: string | undefined;
   /** How often the world was asked; the watch does not count. */
   asked = 0;
   failure: Error | undefined;
@@ -33,6 +39,10 @@ export class FakeConnection implements Connection {
     for (const watcher of this.#watchers) {
       watcher(target, state);
     }
+  }
+
+  setSurroundings(target: TargetRef, state: Observed<TargetSurroundings>) {
+    this.#neighbours.forEach(tell => tell(target, state));
   }
 
   #ask() {
@@ -73,8 +83,11 @@ export class FakeConnection implements Connection {
   };
 
   readonly live: Connection['live'] = {
-    watch: (onChange, signal) => {
+    watch: (onChange, signal, _onNews, onSurroundings) => {
       this.#watchers.add(onChange);
+      if (onSurroundings) {
+        this.#neighbours.add(onSurroundings);
+      }
       signal.addEventListener('abort', () => this.#watchers.delete(onChange));
       for (const [id, state] of this.#instances) {
         const at = id.lastIndexOf('@');
@@ -96,6 +109,16 @@ export class FakeConnection implements Connection {
           description: 'Sends requests',
           on: this.switches.get('traffic') ?? false,
           destructive: false,
+        },
+        {
+          id: 'scale',
+          title: 'Scale',
+          description: 'Runs another number',
+          destructive: false,
+          arguments: [
+            { name: 'replicas', title: 'Instances', type: 'integer', min: 1 },
+          ],
+          unavailable: this.unavailable,
         },
       ];
     },

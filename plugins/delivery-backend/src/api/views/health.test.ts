@@ -57,6 +57,31 @@ const health = (tracks: TrackMetrics[], metrics: MetricModel[]) =>
   targetHealth(record, undefined, ready, { tracks, metrics });
 
 describe('the health of what runs', () => {
+  it('is degraded by what does not work beside the instances, not by what is in the way, and not between two writes of a rollout', () => {
+    const cause = (level: 'error' | 'warning', generation?: string) => ({
+      code: 'service-selects-nothing',
+      summary: `${level} of ${generation ?? 'all'}`,
+      sinceMs: 1,
+      level,
+      ...(generation && { generation }),
+    });
+    const beside = {
+      known: [cause('error'), cause('warning'), cause('error', 'other')],
+      observedAtMs: 1,
+      reflects: 1,
+    };
+    expect(targetHealth(record, undefined, ready, undefined, beside)).toEqual({
+      status: 'degraded',
+      causes: ['error of all'],
+    });
+    expect(
+      targetHealth(record, undefined, ready, undefined, {
+        unknown: 'lost',
+        sinceMs: 1,
+      }).status,
+    ).toBe('healthy');
+  });
+
   it('is degraded by a rate that breaks what the release is held to, and says which', () => {
     expect(
       health(
