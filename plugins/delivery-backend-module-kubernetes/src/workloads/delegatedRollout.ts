@@ -1,8 +1,6 @@
 import {
-  Amount,
   DelegatedState,
   Observed,
-  StrategyModel,
   TargetRef,
 } from '@slipway/backstage-plugin-delivery-common';
 import { DelegatedRollout } from '@slipway/backstage-plugin-delivery-node';
@@ -19,6 +17,7 @@ import {
 import { mapping, readPlan } from '../plan';
 import { generationDeployment } from './deploymentManifest';
 import { reflectedRevision } from './observeWorkloads';
+import { lowerStrategy } from './lowerStrategy';
 import { readDeployments, readPods } from './readTarget';
 import { readRollout } from './rolloutState';
 import { scaledNow, scaleOf } from './scale';
@@ -31,8 +30,10 @@ import { assertNotOlder, openSession } from './session';
  */
 export function createDelegatedRollout(options: {
   cluster: ClusterAccess;
+  /** What is only looked at is read here; see `shareLists`. Default: `cluster`. */
+  seen?: ClusterAccess;
 }): DelegatedRollout {
-  const { cluster } = options;
+  const { cluster, seen = cluster } = options;
   const evidence = createCrashEvidence({ client: cluster.client });
   return {
     leader: 'Kubernetes',
@@ -104,7 +105,7 @@ export function createDelegatedRollout(options: {
         { existing: current },
       );
     },
-    observe: (target, signal) => observe(cluster, evidence, target, signal),
+    observe: (target, signal) => observe(seen, evidence, target, signal),
   };
 }
 
@@ -112,43 +113,6 @@ export function createDelegatedRollout(options: {
 function deadlineSeconds(deadlineMs: number, minReady: unknown): number {
   const least = typeof minReady === 'number' ? minReady + 1 : 1;
   return Math.max(least, Math.ceil(deadlineMs / 1000));
-}
-
-function lowerStrategy(
-  strategy: StrategyModel,
-): ReturnType<DelegatedRollout['lower']> {
-  if (strategy.type !== 'rolling') {
-    return {
-      cannot: [
-        `${strategy.type}: a Deployment replaces its pods batch by batch and divides no traffic; only "rolling" can be led by Kubernetes`,
-      ],
-    };
-  }
-  const { maxSurge, maxUnavailable } = strategy;
-  if (isNothing(maxSurge) && isNothing(maxUnavailable)) {
-    return {
-      cannot: [
-        'maxSurge and maxUnavailable are both 0: then no pod could ever be replaced',
-      ],
-    };
-  }
-  return {
-    program: {
-      rollingUpdate: {
-        maxSurge: intOrPercent(maxSurge),
-        maxUnavailable: intOrPercent(maxUnavailable),
-      },
-    },
-  };
-}
-
-function isNothing(amount: Amount): boolean {
-  return ('count' in amount ? amount.count : amount.percent) === 0;
-}
-
-/** Kubernetes knows whole percents only. */
-function intOrPercent(amount: Amount): number | string {
-  return 'count' in amount ? amount.count : `${Math.round(amount.percent)}%`;
 }
 
 async function observe(

@@ -5,6 +5,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { SourceFetcher } from '@slipway/backstage-plugin-delivery-node';
 import { ServiceRow } from '../store';
+import { Abilities, isStarted } from './connectionRules';
 import { parseDefinition } from './parseDefinition';
 
 /** What the definition of a default branch says. */
@@ -32,9 +33,11 @@ export function createDefinitionReader(options: {
   environments: string[];
   /** Metrics of the platform's own. */
   metrics?: readonly KnownMetric[];
+  /** By environment; see `ParseDefinitionOptions`. */
+  connections?: ReadonlyMap<string, Abilities>;
   logger: LoggerService;
 }): DefinitionReader {
-  const { fetchers, environments, metrics, logger } = options;
+  const { fetchers, environments, metrics, connections, logger } = options;
   const known = new Map<string, { key: string; state: DefinitionState }>();
   const complained = new Set<string>();
 
@@ -44,7 +47,14 @@ export function createDefinitionReader(options: {
     sha: string,
     signal: AbortSignal,
   ): Promise<DefinitionState> {
-    const key = [row.repository, sha, row.definitionPath, row.name].join('\n');
+    const key = [
+      row.repository,
+      sha,
+      row.definitionPath,
+      row.name,
+      // What could not be asked last time is asked once it can be.
+      ...environments.filter(name => isStarted(connections?.get(name))),
+    ].join('\n');
     const before = known.get(row.ref);
     if (before?.key === key) {
       return before.state;
@@ -73,6 +83,7 @@ export function createDefinitionReader(options: {
       name: row.name,
       environments,
       metrics,
+      connections,
     });
     return {
       ...(problems[0] && { problem: problems[0] }),

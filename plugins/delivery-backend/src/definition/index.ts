@@ -4,6 +4,8 @@ export type {
   ParsedDefinition,
   ParseDefinitionOptions,
 } from './parseDefinition';
+export { inexpressible } from './connectionRules';
+export type { Abilities } from './connectionRules';
 export { describeProblem } from './problems';
 export { readEnvironments } from './environments';
 export type { EnvironmentConfig } from './environments';

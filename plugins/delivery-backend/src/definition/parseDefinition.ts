@@ -3,6 +3,7 @@ import {
   DefinitionProblem,
   KnownMetric,
 } from '@slipway/backstage-plugin-delivery-common';
+import { Abilities, checkConnections } from './connectionRules';
 import {
   complaintsOf,
   describeValue,
@@ -21,6 +22,11 @@ export interface ParseDefinitionOptions {
   environments: string[];
   /** Metrics that the platform knows beside those that everybody knows. */
   metrics?: readonly KnownMetric[];
+  /**
+   * By environment: what it asks for and its connection cannot do is a problem
+   * too. What is not here, or has not started, is not looked at.
+   */
+  connections?: ReadonlyMap<string, Abilities>;
 }
 
 export interface ParsedDefinition {
@@ -40,7 +46,7 @@ export function parseDefinition(
   text: string,
   options: ParseDefinitionOptions,
 ): ParsedDefinition {
-  const { file, name, environments, metrics } = options;
+  const { file, name, environments, metrics, connections } = options;
   const { documents, problems } = readYaml(text);
   if (problems.length > 0) {
     return failed(problems.map(problem => ({ file, ...problem })));
@@ -81,7 +87,15 @@ export function parseDefinition(
   if ('complaints' in converted) {
     complaints.push(...converted.complaints);
   } else if (complaints.length === 0) {
-    return { model: converted.model, problems: [], locate };
+    const { model } = converted;
+    complaints.push(
+      ...checkConnections(model, connections ?? new Map(), (ref, field) =>
+        version.placeOf(value, ref, field),
+      ),
+    );
+    if (complaints.length === 0) {
+      return { model, problems: [], locate };
+    }
   }
   return { problems: toProblems(file, document, complaints), locate };
 }

@@ -4,7 +4,8 @@ import { QueryEntitiesRequest } from '@backstage/catalog-client';
 import { SourceFetcher } from '@slipway/backstage-plugin-delivery-node';
 import knexFactory, { Knex } from 'knex';
 import { createTestStore, DeliveryStore } from '../store';
-import { createServiceSync, EnvironmentConfig } from '.';
+import { Abilities, createServiceSync, EnvironmentConfig } from '.';
+import { abilities, notStarted } from './__testUtils__/abilities';
 import { repositoryOfUrl } from './serviceEntity';
 
 const SHA = 'a'.repeat(40);
@@ -123,8 +124,12 @@ afterEach(async () => {
   await knex.destroy();
 });
 
-function sync(fetchers?: SourceFetcher[]) {
+function sync(
+  fetchers?: SourceFetcher[],
+  connections?: ReadonlyMap<string, Abilities>,
+) {
   return createServiceSync({
+    connections,
     catalog,
     auth: mockServices.auth(),
     store,
@@ -226,6 +231,26 @@ it('shows what is wrong with the definition of the default branch, until it is c
   await one.refresh();
   expect(await store.services.get('component:default/a')).toMatchObject({
     definitionError: { file: 'delivery.yaml', found: 'no such file' },
+  });
+});
+
+it('shows what an environment cannot do as soon as its connection can be asked, of the same commit', async () => {
+  catalog.entities = [component('a')];
+  fetcher.files = {
+    'delivery.yaml': `${GOOD}defaults: { strategy: { rolling: { maxSurge: 0.5% } } }\n`,
+  };
+  const connections = new Map([['staging', notStarted()]]);
+  const one = sync([fetcher], connections);
+  const wrong = async () => {
+    await one.refresh();
+    return (await store.services.get('component:default/a'))?.definitionError;
+  };
+  expect(await wrong()).toBeUndefined();
+  connections.set('staging', abilities({ leads: true }));
+  expect(await wrong()).toMatchObject({
+    line: 5,
+    path: 'defaults.strategy.rolling.maxSurge',
+    found: '0.5%',
   });
 });
 

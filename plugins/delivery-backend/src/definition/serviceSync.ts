@@ -9,6 +9,7 @@ import { CatalogService } from '@backstage/plugin-catalog-node';
 import { KnownMetric } from '@slipway/backstage-plugin-delivery-common';
 import { SourceFetcher } from '@slipway/backstage-plugin-delivery-node';
 import { DeliveryStore, ServiceRow } from '../store';
+import { Abilities } from './connectionRules';
 import { createDefinitionReader, DefinitionState } from './definitionReader';
 import { EnvironmentConfig } from './environments';
 import { DEFINITION_ANNOTATION, serviceOfEntity } from './serviceEntity';
@@ -33,6 +34,8 @@ export interface ServiceSyncOptions {
   environments: EnvironmentConfig[];
   /** Metrics that definitions may name beside those that everybody knows. */
   metrics?: readonly KnownMetric[];
+  /** By environment: what they cannot do is shown as a problem of the definition. */
+  connections?: ReadonlyMap<string, Abilities>;
   scheduler: Pick<SchedulerService, 'createScheduledTaskRunner'>;
   logger: LoggerService;
   /**
@@ -55,6 +58,7 @@ export function createServiceSync(options: ServiceSyncOptions): ServiceSync {
       fetchers: options.fetchers,
       environments: environments.map(({ name }) => name),
       metrics: options.metrics,
+      connections: options.connections,
       logger,
     });
   /** Said once, not every few seconds. */

@@ -415,6 +415,46 @@ describe('a deployment', () => {
     expect(fixture.world.effects).toEqual([]);
   });
 
+  it('whose strategy the environment cannot follow fails and applies nothing; the way back is not barred by it', async () => {
+    await begin({}, { strategy: ROLLING });
+    await driver.ended((await deploy('r1')).id);
+    await driver.ended((await deploy('r2')).id);
+    await driver.pass(2_000);
+    fixture.world.effects.length = 0;
+    const connection = fixture.world.connection();
+    const strict = fixture.driver({
+      connections: new Map([
+        [
+          'production',
+          {
+            ...connection,
+            delegated: {
+              leader: 'Strict',
+              lower: () => ({ cannot: ['nothing of it'] }),
+              start: async () => {
+                throw new Error('Not asked for');
+              },
+              observe: async () => ({ unknown: 'not asked', sinceMs: 0 }),
+            },
+          },
+        ],
+      ]),
+    });
+    const third = await deploy('r3');
+    expect(await strict.ended(third.id)).toMatchObject({
+      status: 'failed',
+      reason: {
+        code: 'plan-invalid',
+        message: expect.stringMatching(
+          /cannot be followed in production: at rolling expected what Strict can lead, found nothing of it/,
+        ),
+      },
+    });
+    expect(fixture.world.effects).toEqual([]);
+    const back = await deploy('r1', { kind: 'rollback' });
+    expect(await strict.ended(back.id)).toMatchObject({ status: 'succeeded' });
+  });
+
   it('that cannot be rendered or applied for a technical cause is errored, retried and succeeds', async () => {
     await begin({}, { strategy: ROLLING });
     const connection = fixture.world.connection();

@@ -5,6 +5,7 @@ import {
   StrategyModel,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Connection, Plan } from '@slipway/backstage-plugin-delivery-node';
+import { inexpressible } from '../definition';
 import { RolloutRequest } from '../rollout';
 import { TargetRow } from '../store';
 import { EngineContext } from './context';
@@ -69,30 +70,46 @@ async function planOf(
 }
 
 /**
- * A rolling service is led by the environment's own controller where it has
- * one, its restarts and rollbacks as well.
+ * The strategy as this environment runs it, and who leads it: a rolling service
+ * is led by the environment's own controller where it has one, its restarts and
+ * rollbacks as well. A release's definition was held against the environment
+ * when it was made; but the connection may not have been there, or be another
+ * one by now. What goes back is never held up by its strategy.
  *
- * Errors: `InputError` when the controller cannot do what the strategy says.
+ * Errors: `InputError` when the environment cannot do what the strategy says.
  */
-function leadElsewhere(
-  { delegated }: Connection,
-  strategy: StrategyModel | undefined,
-  { environment }: Deployment,
-): RolloutRequest['delegated'] {
-  if (!delegated || strategy?.type !== 'rolling') {
-    return undefined;
-  }
-  const lowered = delegated.lower(strategy);
-  if ('cannot' in lowered) {
+function arrange(
+  connection: Connection,
+  wanted: StrategyModel | undefined,
+  { kind, environment }: Deployment,
+): Pick<RolloutRequest, 'strategy' | 'delegated'> {
+  const stated = wanted ?? RESTART_STRATEGY;
+  const cannot = inexpressible(stated, connection);
+  if (cannot.length > 0 && kind === 'deploy') {
     throw new InputError(
-      `${
-        delegated.leader
-      } leads rolling deployments in ${environment} and cannot do this one: ${lowered.cannot.join(
-        '; ',
-      )}`,
+      `The strategy cannot be followed in ${environment}: ${cannot
+        .map(
+          ({ path, expected, found, hint }) =>
+            `at ${path.join('.')} expected ${expected}, found ${found}${
+              hint ? `. ${hint}` : ''
+            }`,
+        )
+        .join('; ')}`,
     );
   }
-  return { leader: delegated.leader, program: lowered.program };
+  const possible = cannot.length > 0 ? RESTART_STRATEGY : stated;
+  const strategy = kind === 'restart' ? RESTART_STRATEGY : possible;
+  const { delegated } = connection;
+  if (!wanted || possible.type !== 'rolling' || !delegated) {
+    return { strategy };
+  }
+  const lowered = delegated.lower(possible);
+  return 'program' in lowered
+    ? {
+        strategy,
+        delegated: { leader: delegated.leader, program: lowered.program },
+      }
+    : { strategy };
 }
 
 /** Makes what a rollout starts from; never throws but for a lost lease. */
@@ -115,9 +132,11 @@ export async function prepareStart(options: {
         `The delivery definition of ${deployment.releaseVersion} names no environment "${deployment.environment}"`,
       );
     }
-    const strategy =
-      deployment.kind === 'restart' ? undefined : model?.strategy;
-    const delegated = leadElsewhere(connection, model?.strategy, deployment);
+    const { strategy, delegated } = arrange(
+      connection,
+      model?.strategy,
+      deployment,
+    );
     return {
       ok: true,
       request: {
@@ -125,7 +144,7 @@ export async function prepareStart(options: {
         attempt: 1,
         kind: deployment.kind,
         candidate: candidateRole({ plan, record: row.record, deployment }),
-        strategy: strategy ?? RESTART_STRATEGY,
+        strategy,
         ...(delegated && { delegated }),
         ...(model?.hooks && deployment.kind !== 'restart'
           ? { hooks: model.hooks }
@@ -144,7 +163,7 @@ export async function prepareStart(options: {
           reason: {
             code: 'plan-invalid',
             message,
-            action: 'Correct the manifests and release again',
+            action: 'Correct the manifests or the definition and release again',
           },
         }
       : {

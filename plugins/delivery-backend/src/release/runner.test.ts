@@ -6,6 +6,7 @@ import {
   ImageBuilder,
   SourceFetcher,
 } from '@slipway/backstage-plugin-delivery-node';
+import { abilities, notStarted } from '../definition/__testUtils__/abilities';
 import { givenScanner, layoutBuilder } from './__testUtils__/ports';
 import {
   ALICE,
@@ -182,6 +183,38 @@ describe('a good commit', () => {
 });
 
 describe('a bad commit', () => {
+  it('with a strategy that its environment cannot follow fails before anything is built, unless that is not known', async () => {
+    const files = {
+      ...FILES,
+      'delivery.yaml': `${DEFINITION}defaults: { strategy: { rolling: { maxSurge: 0.5% } } }\n`,
+    };
+    world = await createReleaseWorld();
+    world.repository.add(files);
+    const connections = new Map([['staging', notStarted()]]);
+    const runner = world.runner({ connections });
+    const first = await world.request(runner, 'one');
+    expect((await world.finish(runner, first.id)).status).toBe('ready');
+
+    connections.set('staging', abilities({ leads: true }));
+    const second = await world.request(runner, 'two');
+    const row = await world.finish(runner, second.id);
+    expect(row).toMatchObject({
+      status: 'failed',
+      reason: {
+        code: 'definition-invalid',
+        message: expect.stringMatching(
+          /delivery.yaml:8:46: expected for the environment "staging", a whole number of percents, found 0.5%/,
+        ),
+        action: 'Correct the file and release the new commit.',
+      },
+      definitionProblems: [{ path: 'defaults.strategy.rolling.maxSurge' }],
+    });
+    expect(stageStatus(row)).toMatchObject({
+      definition: 'failed',
+      build: 'skipped',
+    });
+  });
+
   it('with a wrong definition fails with file, line and column', async () => {
     const row = await releaseOf({
       ...FILES,

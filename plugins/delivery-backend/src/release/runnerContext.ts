@@ -13,6 +13,7 @@ export interface RunnerContext
     | 'scanner'
     | 'environments'
     | 'metrics'
+    | 'connections'
     | 'workDirectory'
     | 'onReady'
     | 'logger'

@@ -65,6 +65,7 @@ export async function stageStep(
         registry: context.registry,
         environments: context.environments,
         metrics: context.metrics,
+        connections: context.connections,
         store,
         tuning,
         log: log.log,

@@ -16,7 +16,7 @@ import {
   SourceFetcher,
   StageLog,
 } from '@slipway/backstage-plugin-delivery-node';
-import { EnvironmentConfig } from '../definition';
+import { Abilities, EnvironmentConfig } from '../definition';
 import { DeliveryStore, Lease, ReleaseRow, StoreTx } from '../store';
 import { ReleaseCheckpoint } from './checkpoint';
 import { AttemptFolders } from './folders';
@@ -33,6 +33,8 @@ export interface ReleaseRunnerOptions {
   environments: EnvironmentConfig[];
   /** Metrics that definitions may name beside those that everybody knows. */
   metrics?: readonly KnownMetric[];
+  /** By environment: a definition that asks for what one cannot do is refused. */
+  connections?: ReadonlyMap<string, Abilities>;
   /** Absolute; workspaces and layouts are made and thrown away below it. */
   workDirectory: string;
   logger: LoggerService;
@@ -97,6 +99,8 @@ export interface StageContext {
   environments: EnvironmentConfig[];
   /** Metrics that definitions may name beside those that everybody knows. */
   metrics?: readonly KnownMetric[];
+  /** By environment: a definition that asks for what one cannot do is refused. */
+  connections?: ReadonlyMap<string, Abilities>;
   store: Pick<DeliveryStore, 'blobs' | 'releases' | 'services' | 'targets'>;
   tuning: ReleaseTuning;
   log: StageLog;

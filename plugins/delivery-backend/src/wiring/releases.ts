@@ -1,6 +1,7 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
 import { NotImplementedError } from '@backstage/errors';
 import type { ReleaseMaker } from '../api';
+import { Connection } from '@slipway/backstage-plugin-delivery-node';
 import { addedMetrics } from '../connections';
 import { EnvironmentConfig } from '../definition';
 import type { ReleaseWork } from '../engine';
@@ -12,6 +13,7 @@ export interface ReleasesOptions {
   ports: Ports;
   store: DeliveryStore;
   environments: EnvironmentConfig[];
+  connections: ReadonlyMap<string, Connection>;
   workDirectory: string;
   logger: LoggerService;
   /** In the transaction of a release's last step. */
@@ -47,6 +49,7 @@ export function createReleases(options: ReleasesOptions): {
     scanner,
     registry,
     environments,
+    connections: options.connections,
     metrics: addedMetrics(ports.metricProviders),
     workDirectory,
     logger,

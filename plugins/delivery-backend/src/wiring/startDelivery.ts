@@ -94,6 +94,7 @@ export async function startDelivery(
     ports,
     store,
     environments,
+    connections,
     workDirectory: resolve(
       config.getOptionalString('delivery.workDirectory') ??
         join(tmpdir(), 'slipway-releases'),
@@ -183,6 +184,7 @@ export async function startDelivery(
     auth,
     store,
     environments,
+    connections,
     metrics: addedMetrics(ports.metricProviders),
     scheduler,
     logger,

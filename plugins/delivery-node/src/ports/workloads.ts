@@ -129,6 +129,23 @@ export interface PlanObjects {
 }
 
 /**
+ * A part of a strategy that an environment cannot express, for the person who
+ * wrote it.
+ *
+ * @public
+ */
+export interface StrategyPart {
+  /** In the words of a definition, below `strategy`: `['rolling', 'maxSurge']`. */
+  path: Array<string | number>;
+  /** "a whole number of percents, as Kubernetes knows no parts of one" */
+  expected: string;
+  /** "12.5%" */
+  found: string;
+  /** What to do. */
+  hint?: string;
+}
+
+/**
  * Another controller leads the rollout, in the one place that it rolls:
  * Kubernetes a Deployment, ECS a service. We ask, watch, judge, and go back by
  * asking for the Plan before. It fences as `Workloads` of the same connection
@@ -139,10 +156,17 @@ export interface PlanObjects {
 export interface DelegatedRollout {
   /** Who leads, for people: "Kubernetes". */
   readonly leader: string;
-  /** A program for `start`, or what of the strategy it cannot express. */
+  /**
+   * A program for `start`, or what of the strategy it cannot express. Asked for
+   * each definition that is read: it costs nothing, and asks the world nothing.
+   * `parts` says the same with places in the definition; a controller without
+   * it has the whole strategy refused.
+   */
   lower(
     strategy: StrategyModel,
-  ): { program: Record<string, unknown> } | { cannot: string[] };
+  ):
+    | { program: Record<string, unknown> }
+    | { cannot: string[]; parts?: StrategyPart[] };
   /**
    * Brings the Plan in place, under the key. Again with the same key: changes
    * nothing but `paused`. With another key: whatever goes on is replaced by

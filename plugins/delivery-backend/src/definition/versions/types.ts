@@ -4,6 +4,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { z } from 'zod/v4';
 import { Complaint } from '../problems';
+import { Path } from '../yamlText';
 
 /**
  * One `apiVersion`: how its documents look, and how they become the internal
@@ -26,4 +27,15 @@ export interface DefinitionVersion {
       metrics?: readonly KnownMetric[];
     },
   ): { model: DefinitionModel } | { complaints: Complaint[] };
+  /** Where the file says this of an environment: in its entry, or in the defaults. */
+  placeOf(value: unknown, ref: string, field: EnvironmentField): FieldPlace;
+}
+
+/** What an environment's entry may leave to the defaults. */
+export type EnvironmentField = 'strategy' | 'manifests' | 'hooks';
+
+export interface FieldPlace {
+  path: Path;
+  /** Not set: the field stands nowhere, and this is the environment's entry. */
+  stated: boolean;
 }

@@ -19,6 +19,7 @@ import {
 import { checkEnvironments } from '../environmentRules';
 import { checkMetrics } from '../metricRules';
 import { DefinitionVersion } from './types';
+import { placeOf } from './v1alpha1Places';
 
 type EnvironmentFile = DeliveryFileV1alpha1['environments'][number];
 type StrategyFile = NonNullable<EnvironmentFile['strategy']>;
@@ -119,6 +120,18 @@ function canaryStep(
 ): CanaryStepModel {
   if (step.weight !== undefined) {
     return { type: 'weight', percent: percent(step.weight) };
+  }
+  if (step.route) {
+    return {
+      type: 'route',
+      headers: step.route.headers.map(({ name, value }) => ({
+        name: name.toLowerCase(),
+        value,
+      })),
+    };
+  }
+  if (step.mirror !== undefined) {
+    return { type: 'mirror', percent: percent(step.mirror) };
   }
   if (step.analysis) {
     return {
@@ -290,6 +303,7 @@ function toModel(
 export const v1alpha1: DefinitionVersion = {
   apiVersion: V1ALPHA1,
   schema: deliveryV1alpha1,
+  placeOf,
   convert(value, context) {
     const known = [...KNOWN_METRICS, ...(context.metrics ?? [])];
     const complaints = [

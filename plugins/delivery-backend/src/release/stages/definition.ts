@@ -194,7 +194,7 @@ export const definitionStage: Stage = {
   needs: ['workspace'],
   async run(context) {
     const { checkpoint, folders, environments, store, log, signal } = context;
-    const { metrics } = context;
+    const { metrics, connections } = context;
     const root = folders.workspace;
     const { definitionPath: file, name } = checkpoint.source;
     const source = await readDefinitionFile(root, file);
@@ -206,6 +206,7 @@ export const definitionStage: Stage = {
       name,
       environments: environments.map(environment => environment.name),
       metrics,
+      connections,
     });
     if (!model) {
       problems.map(describeProblem).forEach(log);
