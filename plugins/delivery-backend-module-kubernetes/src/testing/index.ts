@@ -3,7 +3,11 @@ export {
   missingForCluster,
   readClusterSettings,
 } from './describeOnCluster';
+export { type ClusterControl, describeWithControl } from './clusterControl';
 export { contractHarness } from './contractHarness';
+export { type EngineWorld, openEngineWorld } from './engineWorld';
+export { type FaultProxy, type FaultRule, openFaultProxy } from './faultProxy';
+export { type Load, startLoad } from './load';
 export { openTestCluster, type TestCluster } from './testCluster';
 export type { TestPlanOptions } from './testCluster';
 export { testManifests, type TestManifestOptions } from './manifests';

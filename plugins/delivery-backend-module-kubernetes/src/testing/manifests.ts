@@ -16,6 +16,8 @@ export interface TestManifestOptions {
   autoscale?: { min: number; max: number; cpuPercent?: number };
   /** A PodDisruptionBudget. */
   minAvailable?: number;
+  /** Further fields of the pod's `spec`. */
+  podSpec?: Record<string, unknown>;
   /** More documents of YAML, after a `---`. */
   extra?: string;
 }
@@ -41,6 +43,7 @@ export function testManifests(options: TestManifestOptions): string {
         spec: {
           terminationGracePeriodSeconds: 10,
           automountServiceAccountToken: false,
+          ...options.podSpec,
           containers: [
             {
               name: 'app',

@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { isKnown } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
-import { describeOnCluster } from '../testing';
-import { startLoad } from './__testUtils__/load';
+import { describeWithControl, startLoad } from '../testing';
 import {
   openTrafficWorld,
   quiet,
@@ -14,34 +11,13 @@ import {
 
 jest.setTimeout(240_000);
 
-/**
- * A program that kills and starts parts of the tests' cluster: `kill envoy`,
- * `start contour`. A cluster that is shared has none.
- */
-const control = process.env.SLIPWAY_CLUSTER_CONTROL;
-
-async function part(verb: 'kill' | 'start', name: 'envoy' | 'contour') {
-  await promisify(execFile)(String(control), [verb, name], {
-    timeout: 60_000,
-  });
-}
-
-if (!control) {
-  // eslint-disable-next-line no-console
-  console.warn(
-    'SKIPPED Traffic while parts of the gateway die: needs SLIPWAY_CLUSTER_CONTROL',
-  );
-}
-const describeWithControl = control ? describeOnCluster : describe.skip;
-
-describeWithControl('Traffic while parts of the gateway die', () => {
+describeWithControl('Traffic while parts of the gateway die', control => {
   let world: TrafficWorld;
   beforeAll(async () => {
     world = await openTrafficWorld();
   });
   afterEach(async () => {
-    await part('start', 'contour');
-    await part('start', 'envoy');
+    await control.restore();
   });
   afterAll(async () => {
     await world?.close();
@@ -70,7 +46,7 @@ describeWithControl('Traffic while parts of the gateway die', () => {
     const shop = await open();
     const { result, stop } = load(shop);
     const before = await world.traffic.observe(shop.target, quiet);
-    await part('kill', 'contour');
+    await control.kill('contour');
     const fence = { epoch: 1, revision: 50 };
     const wanted = toShares({ stable: 40, canary: 60 });
     await world.traffic.request(shop.target, fence, wanted, quiet);
@@ -84,7 +60,7 @@ describeWithControl('Traffic while parts of the gateway die', () => {
     expect(isKnown(during) && during.reflects).toBeLessThan(fence.revision);
     expect(isKnown(before) && before.reflects).toBeGreaterThan(0);
 
-    await part('start', 'contour');
+    await control.start('contour');
     await poll('the shares are in force', async () => {
       await world.traffic.request(shop.target, fence, wanted, quiet);
       const now = await world.traffic.observe(shop.target, quiet);
@@ -108,7 +84,7 @@ describeWithControl('Traffic while parts of the gateway die', () => {
 
   it('says that nothing is measured while Envoy is dead, and divides as it was told when it is back', async () => {
     const shop = await open();
-    await part('kill', 'envoy');
+    await control.kill('envoy');
     const fence = { epoch: 1, revision: 50 };
     const wanted = toShares({ stable: 30, canary: 70 });
     await poll('it is told', async () => {
@@ -120,7 +96,7 @@ describeWithControl('Traffic while parts of the gateway die', () => {
         now.known.causes?.some(({ code }) => code === 'traffic-not-measured')
       );
     });
-    await part('start', 'envoy');
+    await control.start('envoy');
     await poll('it answers again', async () => {
       const { status } = await world.request(shop.target);
       return status === 200;

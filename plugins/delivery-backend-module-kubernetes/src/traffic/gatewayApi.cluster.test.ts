@@ -3,8 +3,7 @@ import {
   TrafficState,
 } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
-import { describeOnCluster } from '../testing';
-import { startLoad } from './__testUtils__/load';
+import { describeOnCluster, startLoad } from '../testing';
 import {
   openTrafficWorld,
   quiet,

@@ -9,9 +9,8 @@ import {
   startPrometheus,
 } from '@slipway/backstage-plugin-delivery-backend-module-prometheus/testing';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
-import { describeOnCluster } from '../testing';
+import { describeOnCluster, startLoad } from '../testing';
 import { createMetricLabels } from './metricLabels';
-import { startLoad } from './__testUtils__/load';
 import {
   openTrafficWorld,
   quiet,

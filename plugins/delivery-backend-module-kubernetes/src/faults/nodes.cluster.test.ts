@@ -1,0 +1,183 @@
+import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
+import { isStatus, KubeObject } from '../client';
+import { describeWithControl, EngineWorld, openEngineWorld } from '../testing';
+import {
+  bringFirst,
+  expectNothingTwice,
+  expectServed,
+  objectsOf,
+  pausedCanary,
+  quiet,
+} from './__testUtils__/canary';
+
+jest.setTimeout(360_000);
+
+/** The one whose parts the control program can kill. */
+const NODE = 'node2';
+const PATIENCE_MS = 150_000;
+const TOLERATED_SECONDS = 5;
+
+interface Pod extends KubeObject {
+  spec?: { nodeName?: string };
+}
+
+/** On both nodes, and away from one that is gone soon after. */
+const podSpec = (name: string) => ({
+  topologySpreadConstraints: [
+    {
+      maxSkew: 1,
+      topologyKey: 'kubernetes.io/hostname',
+      whenUnsatisfiable: 'DoNotSchedule',
+      nodeTaintsPolicy: 'Honor',
+      labelSelector: { matchLabels: { app: name } },
+    },
+  ],
+  tolerations: ['not-ready', 'unreachable'].map(taint => ({
+    key: `node.kubernetes.io/${taint}`,
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds: TOLERATED_SECONDS,
+  })),
+});
+
+describeWithControl('A canary on a node that goes', control => {
+  let engine: EngineWorld;
+  let first: string;
+
+  const nodeRef = { apiVersion: 'v1', kind: 'Node', name: NODE };
+
+  async function cordon(unschedulable: boolean) {
+    await engine.world.client.patch(
+      nodeRef,
+      { spec: { unschedulable } },
+      { fieldManager: 'kubectl' },
+      quiet,
+    );
+  }
+
+  async function isReady(): Promise<boolean> {
+    const node:
+      | (KubeObject & {
+          status?: { conditions?: Array<{ type: string; status: string }> };
+        })
+      | undefined = await engine.world.client.get(nodeRef, quiet);
+    return (node?.status?.conditions ?? []).some(
+      ({ type, status }) => type === 'Ready' && status === 'True',
+    );
+  }
+
+  async function podsThere(): Promise<KubeObject[]> {
+    const pods: Pod[] = await objectsOf(engine, 'v1', 'Pod');
+    return pods.filter(({ spec }) => spec?.nodeName === NODE);
+  }
+
+  beforeAll(async () => {
+    engine = await openEngineWorld({
+      progressDeadline: '3m',
+      manifests: name => ({ minAvailable: 1, podSpec: podSpec(name) }),
+    });
+    first = await bringFirst(engine);
+  });
+  afterEach(async () => {
+    await control.restore();
+    await poll('the node is there again', isReady, PATIENCE_MS);
+    await cordon(false);
+  });
+  afterAll(() => engine?.close());
+
+  /** As `kubectl drain` does. */
+  async function drain() {
+    const { client, namespace } = engine.world;
+    await cordon(true);
+    const leaving = await podsThere();
+    expect(leaving.length).toBeGreaterThan(0);
+    for (const { metadata } of leaving) {
+      await poll(
+        `${metadata.name} may go`,
+        async () => {
+          try {
+            await client.raw(
+              {
+                method: 'POST',
+                path: `/api/v1/namespaces/${namespace}/pods/${metadata.name}/eviction`,
+                body: {
+                  apiVersion: 'policy/v1',
+                  kind: 'Eviction',
+                  metadata: { name: metadata.name, namespace },
+                },
+              },
+              quiet,
+            );
+            return true;
+          } catch (error) {
+            if (isStatus(error, 429) || isStatus(error, 404)) {
+              return isStatus(error, 404);
+            }
+            throw error;
+          }
+        },
+        PATIENCE_MS,
+      );
+    }
+    await poll(
+      'the node is empty',
+      async () => (await podsThere()).length === 0,
+      PATIENCE_MS,
+    );
+  }
+
+  /** What happened to its instances is told with the deployment that brought them. */
+  async function evictionsTold(...ids: string[]): Promise<string[]> {
+    return await poll(
+      'the evictions are told',
+      async () => {
+        const details = await Promise.all(ids.map(engine.detail));
+        const told = details
+          .flatMap(({ events }) => events)
+          .filter(({ type }) => type === 'instance-evicted')
+          .map(({ message }) => message);
+        return told.length > 0 && told;
+      },
+      PATIENCE_MS,
+    );
+  }
+
+  it('loses no request when the node is drained, tells who was evicted, and goes on elsewhere', async () => {
+    const id = await pausedCanary(engine, 'after-drain');
+    const load = engine.load();
+    await drain();
+    const told = await evictionsTold(first, id);
+    expect(told.join()).toMatch(/was evicted, as its node is being drained/);
+    expect(new Set(told).size).toBe(told.length);
+    expect(await engine.command(id, 'promote')).toMatchObject({
+      accepted: true,
+    });
+    const end = await engine.ended(id);
+    expect(end.deployment).toMatchObject({ outcome: 'succeeded' });
+    expectNothingTwice(end);
+    await expectServed(load, 'after-drain');
+    first = id;
+  });
+
+  it('goes on elsewhere when the node dies, and says why its instances went', async () => {
+    const id = await pausedCanary(engine, 'after-death');
+    expect((await podsThere()).length).toBeGreaterThan(0);
+    const load = engine.load();
+    await control.kill('kubelet2');
+    await control.kill('containerd2');
+    await poll(
+      'it is seen that the node is gone',
+      async () => !(await isReady()),
+      PATIENCE_MS,
+    );
+    const told = await evictionsTold(first, id);
+    expect(told.join()).toMatch(/was taken off its node|as its node is gone/);
+    expect(await engine.command(id, 'promote')).toMatchObject({
+      accepted: true,
+    });
+    const end = await engine.ended(id);
+    expect(end.deployment).toMatchObject({ outcome: 'succeeded' });
+    expectNothingTwice(end);
+    await expectServed(load, 'after-death');
+  });
+});
