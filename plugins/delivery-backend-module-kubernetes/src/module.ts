@@ -18,7 +18,7 @@ import {
 } from './clusters';
 import { createKubernetesConnection } from './connection';
 import { readPolicy } from './plan';
-import { readGatewayMetrics } from './traffic';
+import { readGatewayFeatures, readGatewayMetrics } from './traffic';
 
 /**
  * The connection type `kubernetes`: each cluster that the platform describes
@@ -43,6 +43,7 @@ export const deliveryModuleKubernetes = createBackendModule({
         const environments = readNamespaces(config);
         const watch = readWatchScope(config);
         const gatewayMetrics = readGatewayMetrics(config);
+        const gatewayFeatures = readGatewayFeatures(config);
         const policy = readPolicy(config);
         const clusters = createClusters({ config, catalog, auth, logger });
         const namespaceOf = createNamespaces({ environments, catalog, auth });
@@ -65,6 +66,7 @@ export const deliveryModuleKubernetes = createBackendModule({
               watchedNamespaces:
                 watch === 'namespaces' ? namespaces : undefined,
               gatewayMetrics: gatewayMetrics.get(name),
+              gatewayFeatures: gatewayFeatures.get(name),
               policy,
               registry: readRegistryConfig(config),
               render: {

@@ -49,6 +49,10 @@ export const ROUTES_ANNOTATION = `${PREFIX}/routes`;
 export const SERVICE_ANNOTATION = `${PREFIX}/service`;
 /** On main Services and routes: JSON of the shares that were last written. */
 export const SHARES_ANNOTATION = `${PREFIX}/shares`;
+/** The same of what was written beside the shares; absent: nothing. */
+export const TRAFFIC_ROUTES_ANNOTATION = `${PREFIX}/traffic-routes`;
+/** On a route of the Gateway API: how many of its first rules are ours. */
+export const ADDED_RULES_ANNOTATION = `${PREFIX}/added-rules`;
 
 /** On a generation's Deployment: how many instances were asked for, and how many given: `2/5`. */
 export const REPLICAS_ANNOTATION = `${PREFIX}/replicas`;

@@ -6,7 +6,14 @@ import { ROUTES_ANNOTATION, SELECTOR_ANNOTATION } from '../names';
 import { BindOptions, TrafficObjects } from './contract';
 import { describeEditor, editorOf } from './editors';
 import { readLive, routeId } from './live';
-import { assertNotStale, isOurs, marks, readShares, revisionOf } from './marks';
+import {
+  assertNotStale,
+  isOurs,
+  marks,
+  readRoutes,
+  readShares,
+  revisionOf,
+} from './marks';
 import { routePart } from './parts';
 import { TrafficContext } from './context';
 import { mainSelector } from './selectors';
@@ -27,6 +34,7 @@ export async function bindObjects(
   const live = await readLive(cluster, routers, target, signal);
   const namespace = live.namespace;
   const shares = live.services.map(readShares).find(known => known);
+  const [routes = []] = live.services.map(readRoutes);
   const current = {
     epoch: fence.epoch,
     // The shares of this revision have not been asked for yet.
@@ -58,7 +66,7 @@ export async function bindObjects(
               : mainSelector(base, live, shares ?? []),
         },
         annotations: {
-          ...marks(current, shares),
+          ...marks(current, shares, routes),
           [SELECTOR_ANNOTATION]: JSON.stringify(base),
           [ROUTES_ANNOTATION]: JSON.stringify(objects.routes.map(routeId)),
         },
@@ -94,7 +102,7 @@ export async function bindObjects(
     await applyPart(
       client,
       route ?? { ...ref, metadata: { name: ref.name, namespace } },
-      routePart(inNamespace, router, withNew, current, shares ?? []),
+      routePart(inNamespace, router, withNew, current, shares ?? [], routes),
       { force: takeOver || (route !== undefined && isOurs(route)) },
       signal,
     );

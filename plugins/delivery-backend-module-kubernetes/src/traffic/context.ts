@@ -9,4 +9,6 @@ export interface TrafficContext {
   routers: Router[];
   logger: LoggerService;
   metrics?: GatewayMetrics;
+  /** Whether the gateways copy a share of the requests, and not only all. */
+  mirrorShares?: () => boolean;
 }

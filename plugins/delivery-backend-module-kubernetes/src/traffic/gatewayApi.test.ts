@@ -43,7 +43,7 @@ function route(rules: Rule[], more: Partial<KubeObject> = {}): KubeObject {
 }
 
 function written(object: KubeObject, shares: TrafficShare[]): Rule[] {
-  const { spec } = gatewayApi.trafficPart(object, shares, backends);
+  const { spec } = gatewayApi.trafficPart(object, shares, [], backends);
   return (spec as { rules: Rule[] }).rules;
 }
 

@@ -1,7 +1,23 @@
-import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
+import { InputError } from '@backstage/errors';
 import { KubeObject } from '../client';
-import { Backends, Router, RouteSplit, RouteStatus } from './router';
-import { distribute } from './weights';
+import { ADDED_RULES_ANNOTATION } from '../names';
+import {
+  headerRules,
+  planRules,
+  routesInForce,
+  withMirror,
+} from './gatewayRoutes';
+import {
+  grouped,
+  isLocalService,
+  refsOf,
+  Rule,
+  rulesOf,
+  weightOf,
+  withShares,
+} from './gatewayRules';
+import { Router, RouteSplit, RouteStatus } from './router';
+import { headersOf } from './ruleRoutes';
 
 /*
  * Gateway API (https://gateway-api.sigs.k8s.io/reference/spec/): HTTPRoute and
@@ -12,27 +28,7 @@ import { distribute } from './weights';
 
 const GROUP = 'gateway.networking.k8s.io';
 const KINDS = ['HTTPRoute', 'GRPCRoute'];
-/** Of a rule that sends to nothing but the target: percent as they are read. */
-const WHOLE = 100;
-/** The same where a share is no whole percent. */
-const FINE = 100_000;
-const MAX_WEIGHT = 1_000_000;
-
-interface BackendRef {
-  group?: string;
-  kind?: string;
-  name: string;
-  namespace?: string;
-  port?: number;
-  weight?: number;
-  filters?: unknown[];
-}
-
-interface Rule {
-  backendRefs?: BackendRef[];
-  [field: string]: unknown;
-}
-
+const MOST_RULES = 16;
 interface ParentRef {
   group?: string;
   kind?: string;
@@ -56,11 +52,10 @@ interface ParentStatus {
   conditions?: Condition[];
 }
 
-const weightOf = ({ weight = 1 }: BackendRef) => weight;
-
 export const gatewayApi: Router = {
   id: 'gateway-api',
   kinds: KINDS.map(kind => ({ apiVersion: `${GROUP}/v1`, kind })),
+  can: { headers: true, mirror: true },
   serves: ({ apiVersion, kind }) =>
     apiVersion.startsWith(`${GROUP}/`) && KINDS.includes(kind),
   backends: route =>
@@ -72,15 +67,32 @@ export const gatewayApi: Router = {
     const { rules, ...spec } = specOf(route);
     return { ...route, spec };
   },
-  trafficPart: (route, shares, backends) => ({
-    spec: {
-      rules: rulesOf(route).map(rule =>
+  trafficPart(route, shares, routes, backends) {
+    const rules = planRules(route, backends).map(rule =>
+      withMirror(
         withShares(rule, route, shares, backends),
+        route,
+        routes,
+        backends,
       ),
-    },
-  }),
+    );
+    const headers = headersOf(routes);
+    const added = headers ? headerRules(rules, route, headers, backends) : [];
+    if (added.length > 0 && added.length + rules.length > MOST_RULES) {
+      throw new InputError(
+        `${route.kind} ${route.metadata.name} has ${rules.length} rules, and requests by their headers need ${added.length} more; the Gateway API allows ${MOST_RULES} in all. Divide the route in two, or leave the step route out`,
+      );
+    }
+    return {
+      spec: { rules: [...added, ...rules] },
+      ...(added.length > 0 && {
+        annotations: { [ADDED_RULES_ANNOTATION]: String(added.length) },
+      }),
+    };
+  },
+  routes: routesInForce,
   splits: (route, backends) =>
-    rulesOf(route).flatMap((rule, index) =>
+    planRules(route, backends).flatMap((rule, index) =>
       [...grouped(rule, route, backends)].map(
         ([main, refs]): RouteSplit => ({
           where: `rules[${index}]`,
@@ -109,107 +121,6 @@ function specOf(route: KubeObject) {
     rules?: Rule[];
     hostnames?: string[];
     parentRefs?: ParentRef[];
-  };
-}
-
-function rulesOf(route: KubeObject): Rule[] {
-  const { rules } = specOf(route);
-  return Array.isArray(rules) ? rules : [];
-}
-
-function refsOf({ backendRefs }: Rule): BackendRef[] {
-  return Array.isArray(backendRefs) ? backendRefs : [];
-}
-
-function isLocalService(ref: BackendRef, route: KubeObject): boolean {
-  return (
-    (ref.group ?? '') === '' &&
-    (ref.kind ?? 'Service') === 'Service' &&
-    (ref.namespace === undefined || ref.namespace === route.metadata.namespace)
-  );
-}
-
-/** The target's backends of a rule, by main Service. */
-function grouped(
-  rule: Rule,
-  route: KubeObject,
-  backends: Backends,
-): Map<string, BackendRef[]> {
-  const groups = new Map<string, BackendRef[]>();
-  for (const ref of refsOf(rule)) {
-    const found = isLocalService(ref, route)
-      ? backends.of(ref.name)
-      : undefined;
-    if (found) {
-      groups.set(found.main, [...(groups.get(found.main) ?? []), ref]);
-    }
-  }
-  return groups;
-}
-
-/**
- * Replaces the target's backends by one for each share. Backends of others
- * keep their proportion to ours; where the weights are too small to divide,
- * all of the rule are multiplied.
- */
-function withShares(
-  rule: Rule,
-  route: KubeObject,
-  shares: TrafficShare[],
-  backends: Backends,
-): Rule {
-  const groups = grouped(rule, route, backends);
-  if (groups.size === 0) {
-    return rule;
-  }
-  const refs = refsOf(rule);
-  const ours = new Set([...groups.values()].flat());
-  const whole = shares.every(({ percent }) => Number.isInteger(percent));
-  const total = (group: BackendRef[]) =>
-    group.reduce((sum, ref) => sum + weightOf(ref), 0);
-
-  const alone = groups.size === 1 && ours.size === refs.length;
-  const totals = [...groups.values()].map(total).filter(sum => sum > 0);
-  const smallest = totals.length > 0 ? Math.min(...totals) : 1;
-  const greatest = Math.max(1, ...refs.map(weightOf), ...totals);
-  const factor =
-    alone || smallest >= WHOLE
-      ? 1
-      : Math.min(
-          Math.ceil(WHOLE / smallest),
-          Math.floor(MAX_WEIGHT / greatest),
-        );
-  const written = new Set<string>();
-  return {
-    ...rule,
-    backendRefs: refs.flatMap(ref => {
-      if (!ours.has(ref)) {
-        return [
-          factor === 1 ? ref : { ...ref, weight: weightOf(ref) * factor },
-        ];
-      }
-      const main = backends.of(ref.name)?.main ?? ref.name;
-      if (written.has(main)) {
-        return [];
-      }
-      written.add(main);
-      const all = total(groups.get(main) ?? []) * factor;
-      const ofAlone = whole ? WHOLE : FINE;
-      const sum = alone ? ofAlone : all;
-      const parts = distribute(shares, sum);
-      const idle = backends
-        .generations(main)
-        .filter(name => parts.every(({ generation }) => generation !== name))
-        .map(generation => ({ generation, weight: 0 }));
-      return [
-        ...(parts.length === 0 ? [{ ...ref, name: main, weight: sum }] : []),
-        ...[...parts, ...idle].map(({ generation, weight }) => ({
-          ...ref,
-          name: backends.name(main, generation),
-          weight,
-        })),
-      ];
-    }),
   };
 }
 

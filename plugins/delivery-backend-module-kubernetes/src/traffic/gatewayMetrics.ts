@@ -68,7 +68,32 @@ export function createEnvoyMetrics(options: {
   const { urls, clock = Date.now } = options;
   const kept: Array<{ atMs: number; reading: Reading }> = [];
   let latest: { atMs: number; reading: Promise<Reading> } | undefined;
+  /** By a main Service of a target: when requests were last copied there. */
+  const copiedAtMs = new Map<string, number>();
   let failing: { sinceMs: number; message: string } | undefined;
+
+  /**
+   * An Envoy counts copies of requests as it counts requests. While there are
+   * any in the window, shares cannot be told from its counters.
+   */
+  function countsCopies(
+    { namespace, services, routes, backends }: LiveTraffic,
+    nowMs: number,
+  ): boolean {
+    const key = `${namespace}/${services[0]?.metadata.name}`;
+    const copies = routes.some(({ object, router }) =>
+      router.routes(object, backends).some(({ type }) => type === 'mirror'),
+    );
+    if (copies) {
+      copiedAtMs.set(key, nowMs);
+      return true;
+    }
+    const isInWindow = nowMs - (copiedAtMs.get(key) ?? -Infinity) <= WINDOW_MS;
+    if (!isInWindow) {
+      copiedAtMs.delete(key);
+    }
+    return isInWindow;
+  }
 
   async function readAll(): Promise<Reading> {
     const sum: Reading = new Map();
@@ -132,6 +157,9 @@ export function createEnvoyMetrics(options: {
         const message = isError(error) ? error.message : String(error);
         failing = { sinceMs: failing?.sinceMs ?? clock(), message };
         return { causes: [notMeasured(failing)] };
+      }
+      if (countsCopies(live, now.atMs)) {
+        return {};
       }
       const [before] = kept;
       const weights = requestsBetween(live, before.reading, now.reading);

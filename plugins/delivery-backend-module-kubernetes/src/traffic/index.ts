@@ -9,6 +9,11 @@ export {
   type ClusterTrafficOptions,
 } from './clusterTraffic';
 export { createEnvoyMetrics, type GatewayMetrics } from './gatewayMetrics';
+export {
+  createGatewayFeatures,
+  readGatewayFeatures,
+  type GatewayFeatures,
+} from './gatewayFeatures';
 export { readGatewayMetrics } from './readGatewayMetrics';
 export { routers } from './routers';
 export type { Router } from './router';

@@ -12,7 +12,7 @@ import {
   TRACK_ANNOTATION,
 } from '../names';
 import { Endpoints, readEndpoints } from './endpoints';
-import { readJson, readShares } from './marks';
+import { readJson, readRoutes, readShares } from './marks';
 import { Backends, Router } from './router';
 
 /** A route of a target with the router that understands it. */
@@ -168,7 +168,9 @@ function isInPlace(deployment: KubeObject): boolean {
 }
 
 function namesIn(object: KubeObject): string[] {
-  return (readShares(object) ?? []).map(({ generation }) => generation);
+  return [...(readShares(object) ?? []), ...readRoutes(object)].map(
+    ({ generation }) => generation,
+  );
 }
 
 function backendsOf(

@@ -1,5 +1,8 @@
 import { ConflictError } from '@backstage/errors';
-import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
+import {
+  TrafficRoute,
+  TrafficShare,
+} from '@slipway/backstage-plugin-delivery-common';
 import {
   Fence,
   StaleEpochError,
@@ -10,6 +13,7 @@ import {
   SHARES_ANNOTATION,
   TRAFFIC_EPOCH_ANNOTATION,
   TRAFFIC_REVISION_ANNOTATION,
+  TRAFFIC_ROUTES_ANNOTATION,
 } from '../names';
 
 /* What our writes leave behind on the objects, to be read by the next ones. */
@@ -17,11 +21,15 @@ import {
 export function marks(
   fence: Fence,
   shares: TrafficShare[] | undefined,
+  routes: TrafficRoute[] = [],
 ): Record<string, string> {
   return {
     [TRAFFIC_EPOCH_ANNOTATION]: String(fence.epoch),
     [TRAFFIC_REVISION_ANNOTATION]: String(fence.revision),
     ...(shares && { [SHARES_ANNOTATION]: writeShares(shares) }),
+    ...(routes.length > 0 && {
+      [TRAFFIC_ROUTES_ANNOTATION]: JSON.stringify(routes),
+    }),
   };
 }
 
@@ -37,6 +45,11 @@ export function readShares(object: KubeObject): TrafficShare[] | undefined {
       percent,
     }))
   );
+}
+
+/** What was last written to an object beside the shares. */
+export function readRoutes(object: KubeObject): TrafficRoute[] {
+  return (readJson(object, TRAFFIC_ROUTES_ANNOTATION) ?? []) as TrafficRoute[];
 }
 
 /**

@@ -2,6 +2,7 @@ import {
   HealthCause,
   Observed,
   TargetRef,
+  TrafficRoute,
   TrafficShare,
   TrafficState,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -9,7 +10,7 @@ import { GENERATION_LABEL } from '../names';
 import { describeEditor, editorOf } from './editors';
 import { followSelectors } from './followSelectors';
 import { LiveReader, LiveRoute, LiveTraffic, readLive, routeId } from './live';
-import { readShares, revisionOf } from './marks';
+import { readRoutes, readShares, revisionOf } from './marks';
 import { TrafficContext } from './context';
 import { mainSelector, planSelector } from './selectors';
 import { selectorOf } from './services';
@@ -53,8 +54,10 @@ export function judge(
     reflects = 0;
   }
   const toldRevision = reflects;
+  const toldRoutes = anchors.map(readRoutes)[0] ?? [];
   const causes: HealthCause[] = [];
   const shares: TrafficShare[][] = [];
+  const beside: TrafficRoute[][] = [];
   for (const route of routes) {
     const status = route.router.status(route.object);
     if (status.type === 'refused') {
@@ -82,11 +85,17 @@ export function judge(
       // A write of ours that was not taken yet is not on the Services yet.
       reflects = Math.min(reflects, Math.max(0, revisionOf(route.object) - 1));
       shares.push(told);
+      beside.push(toldRoutes);
       continue;
     }
     reflects = Math.min(reflects, revisionOf(route.object));
-    if (found.type === 'changed') {
-      causes.push(routeEdited(route, found.where, nowMs));
+    const routes = route.router.routes(route.object, live.backends);
+    const edited =
+      found.type === 'changed'
+        ? found.where
+        : !sameValue(routes, readRoutes(route.object)) && 'spec.rules';
+    if (edited) {
+      causes.push(routeEdited(route, edited, nowMs));
     } else if (revisionOf(route.object) > toldRevision) {
       // Accepted, and not yet seen to have reached the data plane.
       causes.push({
@@ -100,9 +109,11 @@ export function judge(
         sinceMs: nowMs,
       });
       shares.push(told);
+      beside.push(toldRoutes);
       continue;
     }
     shares.push(found.shares);
+    beside.push(routes);
   }
   if (routes.length === 0 && services.length > 0) {
     shares.push(bySelector(live, told, causes, nowMs));
@@ -123,9 +134,12 @@ export function judge(
     });
   }
   const differing = shares.find(other => !sameValue(other, told));
+  const besideShares =
+    beside.find(other => !sameValue(other, toldRoutes)) ?? toldRoutes;
   return {
     known: {
       accepted: differing ?? told,
+      ...(besideShares.length > 0 && { routes: besideShares }),
       ...addressOf(live),
       ...(causes.length > 0 && { causes }),
     },

@@ -1,4 +1,7 @@
-import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
+import {
+  TrafficRoute,
+  TrafficShare,
+} from '@slipway/backstage-plugin-delivery-common';
 import { Fence } from '@slipway/backstage-plugin-delivery-node';
 import { KubeObject } from '../client';
 import { ROUTES_ANNOTATION, SELECTOR_ANNOTATION } from '../names';
@@ -18,15 +21,16 @@ export function servicePart(
   live: LiveTraffic,
   fence: Fence,
   shares: TrafficShare[],
+  routes: TrafficRoute[],
 ): TrafficPart {
   const base = planSelector(service);
-  const routes = readJson(service, ROUTES_ANNOTATION) ?? [];
+  const routeIds = readJson(service, ROUTES_ANNOTATION) ?? [];
   return {
     spec: { selector: mainSelector(base, live, shares) },
     annotations: {
-      ...marks(fence, shares),
+      ...marks(fence, shares, routes),
       [SELECTOR_ANNOTATION]: JSON.stringify(base),
-      [ROUTES_ANNOTATION]: JSON.stringify(routes),
+      [ROUTES_ANNOTATION]: JSON.stringify(routeIds),
     },
   };
 }
@@ -37,15 +41,17 @@ export function routePart(
   live: Pick<LiveTraffic, 'backends' | 'inPlace'>,
   fence: Fence,
   shares: TrafficShare[],
+  routes: TrafficRoute[],
 ): TrafficPart {
   const { spec, annotations } = router.trafficPart(
     route,
     // Kubernetes replaces the pods behind the main Service itself.
     live.inPlace ? [] : shares,
+    live.inPlace ? [] : routes,
     live.backends,
   );
   return {
     ...(spec !== undefined && { spec: spec as Record<string, unknown> }),
-    annotations: { ...annotations, ...marks(fence, shares) },
+    annotations: { ...annotations, ...marks(fence, shares, routes) },
   };
 }

@@ -50,7 +50,10 @@ export async function releaseGeneration(
     for (const route of naming) {
       const found = sharesOf(route, live, []);
       const shares = found.type === 'lost' ? [] : found.shares;
-      if (shares.some(share => share.generation === generation)) {
+      const beside = route.router.routes(route.object, backends);
+      if (
+        [...shares, ...beside].some(given => given.generation === generation)
+      ) {
         throw new ConflictError(
           `${routeId(route.object)} still gives requests to ${generation}`,
         );

@@ -1,7 +1,8 @@
-import { ConflictError, NotFoundError } from '@backstage/errors';
+import { ConflictError, InputError, NotFoundError } from '@backstage/errors';
 import {
   stringifyTarget,
   TargetRef,
+  TrafficRoute,
   TrafficShare,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Fence } from '@slipway/backstage-plugin-delivery-node';
@@ -34,6 +35,7 @@ export async function requestShares(
   fence: Fence,
   shares: TrafficShare[],
   signal: AbortSignal,
+  routes: TrafficRoute[] = [],
 ): Promise<void> {
   await withRetries(async () => {
     const live = await readLive(
@@ -42,7 +44,7 @@ export async function requestShares(
       target,
       signal,
     );
-    await write(context, target, live, fence, shares, signal);
+    await write(context, target, live, fence, { shares, routes }, signal);
   });
 }
 
@@ -51,13 +53,18 @@ async function write(
   target: TargetRef,
   live: LiveTraffic,
   fence: Fence,
-  shares: TrafficShare[],
+  asked: { shares: TrafficShare[]; routes: TrafficRoute[] },
   signal: AbortSignal,
 ): Promise<void> {
-  const { services, routes, workloads } = live;
+  const { shares } = asked;
+  const { services, workloads } = live;
   assertNotStale(
-    [...services, ...routes.map(({ object }) => object), ...workloads],
+    [...services, ...live.routes.map(({ object }) => object), ...workloads],
     fence,
+  );
+  assertPossible(context, live, asked.routes);
+  const routes = asked.routes.filter(
+    ({ generation }) => !live.inPlace && live.readyOf(generation) > 0,
   );
   const given = live.inPlace
     ? shares.filter(({ percent }) => percent > 0)
@@ -92,7 +99,7 @@ async function write(
         put(
           context,
           service,
-          servicePart(service, live, fence, given),
+          servicePart(service, live, fence, given, routes),
           'selector',
           signal,
         ),
@@ -111,19 +118,48 @@ async function write(
     await narrow();
   }
   const routed = live.routes.filter(route => sends(route, live));
-  const warmed = await warm(context, live, routed, fence, given, signal);
+  const warmed = await warm(
+    context,
+    live,
+    routed,
+    fence,
+    [...given, ...routes],
+    signal,
+  );
   if (!warmed) {
     return;
   }
   const written = await putRoutes(
     context,
     warmed,
-    ({ object, router }) => routePart(object, router, live, fence, given),
+    ({ object, router }) =>
+      routePart(object, router, live, fence, given, routes),
     signal,
   );
   assertNoneLost(live);
-  if (await accepted(context, written, signal)) {
+  if ((await accepted(context, written, signal)) && !live.inPlace) {
     await narrow();
+  }
+}
+
+/** Errors: `InputError` for what no route of the target can do. */
+function assertPossible(
+  { mirrorShares }: TrafficContext,
+  live: LiveTraffic,
+  routes: TrafficRoute[],
+): void {
+  if (routes.length > 0 && live.routes.length === 0) {
+    throw new InputError(
+      `Requests by their headers and copies of requests need an HTTPRoute or a GRPCRoute to the service in its manifests; there is none in namespace ${live.namespace}. Add one, or leave the steps route and mirror out`,
+    );
+  }
+  const part = routes.find(
+    route => route.type === 'mirror' && route.percent < 100,
+  );
+  if (part && !mirrorShares?.()) {
+    throw new InputError(
+      'The gateways of this cluster are not known to copy a share of the requests, and would copy all of them. Use `mirror: 100%`, or say in delivery.kubernetes.gatewayFeatures that they do',
+    );
   }
 }
 

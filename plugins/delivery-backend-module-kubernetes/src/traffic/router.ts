@@ -1,4 +1,7 @@
-import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
+import {
+  TrafficRoute,
+  TrafficShare,
+} from '@slipway/backstage-plugin-delivery-common';
 import { KubeObject } from '../client';
 
 /**
@@ -43,13 +46,16 @@ export interface Router {
   readonly id: string;
   /** The kinds of routes, the preferred version of each first. */
   readonly kinds: ReadonlyArray<{ apiVersion: string; kind: string }>;
+  /** What it does beside shares. */
+  readonly can: { headers: boolean; mirror: boolean };
   serves(object: { apiVersion: string; kind: string }): boolean;
   /** Names of all Services in the route's own namespace that it sends to. */
   backends(route: KubeObject): string[];
   /** The route without what traffic writes. */
   planPart(route: KubeObject): KubeObject;
   /**
-   * For shares of nobody, all goes to the main Services themselves.
+   * For shares of nobody, all goes to the main Services themselves. Of
+   * `routes` exactly these stand beside the shares afterwards.
    *
    * What traffic writes: `spec` (and annotations, for routers that are driven
    * by them) of an apply under its own field manager.
@@ -57,10 +63,16 @@ export interface Router {
   trafficPart(
     route: KubeObject,
     shares: TrafficShare[],
+    routes: TrafficRoute[],
     backends: Backends,
   ): Pick<KubeObject, 'spec'> & { annotations?: Record<string, string> };
-  /** How the route divides requests; empty when none of them are the target's. */
+  /**
+   * How the route divides requests, apart from what `trafficPart` has put
+   * beside the shares; empty when none of them are the target's.
+   */
   splits(route: KubeObject, backends: Backends): RouteSplit[];
+  /** What the route really does beside the shares. */
+  routes(route: KubeObject, backends: Backends): TrafficRoute[];
   status(route: KubeObject): RouteStatus;
   /** Where people reach the service: `http://shop.example`. */
   address(route: KubeObject): string | undefined;

@@ -1,6 +1,6 @@
 import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
 import { LiveRoute, LiveTraffic } from './live';
-import { readShares } from './marks';
+import { readRoutes, readShares } from './marks';
 import { routePart } from './parts';
 import { RouteSplit } from './router';
 import { toShares } from './weights';
@@ -54,6 +54,7 @@ export function sharesOf(
     live,
     { epoch: 0, revision: 0 },
     written,
+    readRoutes(object),
   );
   const expected = router.splits(
     {

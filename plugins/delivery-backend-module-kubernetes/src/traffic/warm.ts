@@ -1,10 +1,9 @@
-import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
 import { Fence } from '@slipway/backstage-plugin-delivery-node';
 import { refOf } from '../client';
 import { accepted, knownToDataPlane } from './accepted';
 import { TrafficContext } from './context';
 import { LiveRoute, LiveTraffic, routeId } from './live';
-import { revisionOf } from './marks';
+import { readRoutes, revisionOf } from './marks';
 import { routePart, TrafficPart } from './parts';
 import { putRoutes } from './put';
 import { sharesOf, weightsInForce } from './shares';
@@ -19,7 +18,7 @@ export async function warm(
   live: LiveTraffic,
   routes: LiveRoute[],
   fence: Fence,
-  given: TrafficShare[],
+  given: Array<{ generation: string }>,
   signal: AbortSignal,
 ): Promise<LiveRoute[] | undefined> {
   if (live.inPlace) {
@@ -82,5 +81,6 @@ export function warmPart(
     live,
     { epoch, revision: revisionOf(object) },
     shares,
+    readRoutes(object),
   );
 }

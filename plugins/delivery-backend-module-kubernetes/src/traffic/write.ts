@@ -1,6 +1,6 @@
 import { ConflictError } from '@backstage/errors';
 import { isConflict, KubeApiError, KubeClient, KubeObject } from '../client';
-import { TRAFFIC_FIELD_MANAGER } from '../names';
+import { TRAFFIC_FIELD_MANAGER, TRAFFIC_ROUTES_ANNOTATION } from '../names';
 
 /** Thrown when an object changed between our reading and our writing. */
 export class ChangedMeanwhileError extends ConflictError {}
@@ -74,6 +74,9 @@ export function isWritten(
   const { annotations = {} } = live.metadata;
   const spec = (live.spec ?? {}) as Record<string, unknown>;
   return (
+    // The only one of ours that is taken away again.
+    annotations[TRAFFIC_ROUTES_ANNOTATION] ===
+      part.annotations[TRAFFIC_ROUTES_ANNOTATION] &&
     Object.entries(part.annotations).every(
       ([name, value]) => annotations[name] === value,
     ) &&

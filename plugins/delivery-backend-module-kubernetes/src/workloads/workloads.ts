@@ -142,6 +142,14 @@ async function assertNoShare(
   const percent = seen.known.accepted
     .filter(share => share.generation === generation)
     .reduce((sum, share) => sum + share.percent, 0);
+  const beside = (seen.known.routes ?? []).some(
+    route => route.generation === generation,
+  );
+  if (beside) {
+    throw new ConflictError(
+      `Generation ${generation} still gets requests by their headers, or copies of requests; it is removed once the router gives it nothing`,
+    );
+  }
   if (percent > 0) {
     throw new ConflictError(
       `Generation ${generation} still gets ${percent}% of the traffic; it is removed once the router gives it nothing`,

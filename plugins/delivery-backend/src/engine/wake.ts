@@ -25,7 +25,9 @@ export function worldSignature(record: TargetRecord, world: World): string {
           ]),
         ]
       : 'unknown',
-    isKnown(traffic) ? [traffic.reflects, traffic.known.accepted] : 'unknown',
+    isKnown(traffic)
+      ? [traffic.reflects, traffic.known.accepted, traffic.known.routes]
+      : 'unknown',
     delegated && isKnown(delegated) ? delegated.known.phase : 'unknown',
   ]);
 }

@@ -78,9 +78,7 @@ describe('rolling', () => {
     expect(
       sim.world.effects
         .slice(before)
-        .map(e =>
-          e.kind === 'shares' ? 'shares' : `${e.kind} ${e.generation}`,
-        ),
+        .map(e => ('generation' in e ? `${e.kind} ${e.generation}` : e.kind)),
     ).toEqual(['scale v2', 'shares', 'shares', 'scale v1', 'remove v1']);
   });
 

@@ -1,6 +1,7 @@
 import {
   Observed,
   TargetRef,
+  TrafficRoute,
   TrafficShare,
   TrafficState,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -12,14 +13,26 @@ export interface TrafficRouter {
   capabilities(): {
     weights: boolean;
     measures: boolean;
+    /** Sends requests by their headers. */
     headers: boolean;
+    /** Copies requests. */
     mirror: boolean;
+    /** Copies a share of the requests, and not only all of them. Default: as `mirror`. */
+    mirrorShares?: boolean;
   };
+  /**
+   * Asks for the shares and, beside them, for exactly these routes: none when
+   * they are left out. A generation with nothing ready gets neither. What ends
+   * of the routes ends no later than the shares change.
+   *
+   * Errors: `InputError` for a route that the router cannot do.
+   */
   request(
     target: TargetRef,
     fence: Fence,
     shares: TrafficShare[],
     signal: AbortSignal,
+    routes?: TrafficRoute[],
   ): Promise<void>;
   observe(
     target: TargetRef,

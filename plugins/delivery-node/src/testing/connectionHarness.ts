@@ -35,7 +35,15 @@ export interface ConnectionHarness {
     sample: { version: string; behaviour?: SampleBehaviour },
   ): Promise<Plan>;
   /** One request to the service as its users send it; the version that answered. */
-  request(target: TargetRef): Promise<{ status: number; version?: string }>;
+  request(
+    target: TargetRef,
+    options?: { headers?: Record<string, string> },
+  ): Promise<{ status: number; version?: string }>;
+  /**
+   * How many requests the instances of a generation have answered, as they say
+   * themselves. Only for worlds whose router copies requests.
+   */
+  answered?(target: TargetRef, generation: string): Promise<number>;
   close(): Promise<void>;
 }
 

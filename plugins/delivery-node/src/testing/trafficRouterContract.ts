@@ -1,4 +1,7 @@
-import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
+import {
+  TargetRef,
+  TrafficRoute,
+} from '@slipway/backstage-plugin-delivery-common';
 import {
   ConnectionHarness,
   ConnectionHarnessFactory,
@@ -39,11 +42,16 @@ export function describeTrafficRouterContract(
       }
     }
 
-    async function ask(target: TargetRef, requests: number) {
+    async function ask(
+      target: TargetRef,
+      requests: number,
+      headers?: Record<string, string>,
+    ) {
       const counts: Record<string, number> = {};
       for (let n = 0; n < requests; n += 1) {
         const { status, version = `status ${status}` } = await harness.request(
           target,
+          { headers },
         );
         counts[version] = (counts[version] ?? 0) + 1;
       }
@@ -84,6 +92,112 @@ export function describeTrafficRouterContract(
       }
     });
 
+    /** Asks for the shares and routes until they are seen in force. */
+    async function arrange(
+      target: TargetRef,
+      revision: number,
+      canary: number,
+      routes?: TrafficRoute[],
+    ) {
+      const { traffic } = harness.connection;
+      const shares = [
+        { generation: 'stable', percent: 100 - canary },
+        { generation: 'canary', percent: canary },
+      ].filter(({ percent }) => percent > 0);
+      const fence = { epoch: 1, revision };
+      await traffic.request(target, fence, shares, quiet, routes);
+      const observed = await poll('our write is reflected', async () => {
+        const now = await traffic.observe(target, quiet);
+        return 'known' in now && now.reflects >= revision && now;
+      });
+      expect(observed.known.accepted).toEqual(shares);
+      expect(observed.known.routes ?? []).toEqual(routes ?? []);
+    }
+
+    const byHeader: TrafficRoute = {
+      type: 'headers',
+      generation: 'canary',
+      headers: [
+        { name: 'x-canary', value: 'always' },
+        { name: 'x-team', value: 'till' },
+      ],
+    };
+    const always = { 'x-canary': 'always', 'X-Team': 'till' };
+
+    it('sends requests with all of the headers to their generation, whatever the shares, until it is told otherwise', async () => {
+      if (!harness.connection.traffic.capabilities().headers) {
+        return;
+      }
+      const target = harness.newTarget();
+      await pair(target);
+      await arrange(target, 2, 0, [byHeader]);
+      expect(await ask(target, 20, always)).toEqual({ canary: 20 });
+      expect(await ask(target, 20)).toEqual({ stable: 20 });
+      for (const others of [
+        { 'x-canary': 'always' },
+        { ...always, 'x-canary': 'sometimes' },
+      ]) {
+        expect(await ask(target, 10, others)).toEqual({ stable: 10 });
+      }
+      await arrange(target, 3, 25, [byHeader]);
+      expect(await ask(target, 20, always)).toEqual({ canary: 20 });
+      const { stable = 0 } = await ask(target, 100);
+      expect(Math.abs(stable - 75)).toBeLessThanOrEqual(12);
+      await arrange(target, 4, 0);
+      expect(await ask(target, 20, always)).toEqual({ stable: 20 });
+    });
+
+    it('copies requests, and answers them as if there were no copies', async () => {
+      const { mirror, mirrorShares = true } =
+        harness.connection.traffic.capabilities();
+      const { answered } = harness;
+      if (!mirror || !answered) {
+        return;
+      }
+      const target = harness.newTarget();
+      await pair(target);
+      const percent = mirrorShares ? 30 : 100;
+      await arrange(target, 2, 0, [
+        { type: 'mirror', generation: 'canary', percent },
+      ]);
+      const before = await answered(target, 'canary');
+      expect(await ask(target, REQUESTS)).toEqual({ stable: REQUESTS });
+      const wanted = (percent / 100) * REQUESTS;
+      const copies = await poll('the copies have arrived', async () => {
+        const count = (await answered(target, 'canary')) - before;
+        return count >= wanted * (mirrorShares ? 0.6 : 1) && count;
+      });
+      expect(copies).toBeLessThanOrEqual(wanted * (mirrorShares ? 1.4 : 1));
+      await arrange(target, 3, 0);
+      const after = await answered(target, 'canary');
+      expect(await ask(target, 20)).toEqual({ stable: 20 });
+      expect(await answered(target, 'canary')).toBe(after);
+    });
+
+    it('refuses routes that it cannot do', async () => {
+      const { traffic } = harness.connection;
+      const { headers, mirror, mirrorShares = mirror } = traffic.capabilities();
+      const target = harness.newTarget();
+      await pair(target);
+      const cannot: TrafficRoute[] = [
+        ...(headers ? [] : [byHeader]),
+        ...(mirrorShares
+          ? []
+          : [{ type: 'mirror', generation: 'canary', percent: 30 } as const]),
+      ];
+      for (const route of cannot) {
+        await expect(
+          traffic.request(
+            target,
+            { epoch: 1, revision: 2 },
+            [{ generation: 'stable', percent: 100 }],
+            quiet,
+            [route],
+          ),
+        ).rejects.toMatchObject({ name: 'InputError' });
+      }
+    });
+
     it('gives nothing to a generation that has nothing ready', async () => {
       const { traffic, workloads } = harness.connection;
       const target = harness.newTarget();
@@ -111,8 +225,12 @@ export function describeTrafficRouterContract(
           { generation: 'bad', percent: 50 },
         ],
         quiet,
+        traffic.capabilities().headers
+          ? [{ ...byHeader, generation: 'bad' }]
+          : undefined,
       );
       expect(await ask(target, 20)).toEqual({ stable: 20 });
+      expect(await ask(target, 20, always)).toEqual({ stable: 20 });
     });
 
     it('refuses an older epoch where it declares that it can compare', async () => {
