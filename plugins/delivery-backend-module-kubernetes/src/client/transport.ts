@@ -7,6 +7,8 @@ import { RequestNote } from './types';
 
 /** An answer that is no stream has to be whole within this time. */
 const ANSWER_LIMIT_MS = 30_000;
+/** A new connection costs a handshake; API servers keep an idle one for 90 s. */
+const KEEP_ALIVE_MS = 30_000;
 const MAX_TRIES_ON_429 = 4;
 const MAX_RETRY_AFTER_MS = 10_000;
 /** Of the text of a refusal. */
@@ -155,6 +157,7 @@ function createAgents(answerLimitMs: number) {
           key,
           dispatcher: new Agent({
             connect: { ...material, ...(lookup && { lookup }) },
+            keepAliveTimeout: KEEP_ALIVE_MS,
             // Watches and logs are quiet for long; their readers keep the time.
             bodyTimeout: 0,
             headersTimeout: answerLimitMs,

@@ -161,6 +161,42 @@ describe('what runs, from the watch of a cluster', () => {
     await poll('nothing runs', async () => ready()?.length === 0);
   });
 
+  it('tells once more when a controller is done though no instance changes, and not of its counting', async () => {
+    const counted = (updatedReplicas: number, observedGeneration = 1) =>
+      api.put('deployments', {
+        metadata: {
+          name: 'checkout-g1',
+          generation: 1,
+          labels: {
+            [TARGET_LABEL]: label,
+            [GENERATION_LABEL]: 'g1',
+            [ROLE_LABEL]: 'workload',
+          },
+          annotations: { [TARGET_ANNOTATION]: stringifyTarget(target) },
+        },
+        spec: { replicas: 2 },
+        status: {
+          observedGeneration,
+          replicas: 2,
+          updatedReplicas,
+          availableReplicas: 2,
+        },
+      });
+    counted(0);
+    pod('one', true);
+    begin();
+    await untilReady('one');
+    await poll('the watches', async () => api.openWatches() === 3);
+    const before = seen.length;
+    counted(1);
+    counted(2);
+    await poll('it is told', async () => seen.length > before);
+    counted(2);
+    pod('two', true);
+    await untilReady('one', 'two');
+    expect(seen).toHaveLength(before + 2);
+  });
+
   it('goes on where a cut stream ended, without listing again and without losing what happened meanwhile', async () => {
     deployment();
     pod('one', true);

@@ -10,6 +10,8 @@ import { generationDeployment } from './deploymentManifest';
 
 /** Of a Deployment that is never made. */
 const GENERATION = 'dry-run';
+/** So many objects at a time; a Plan may have hundreds. */
+const TOGETHER = 8;
 
 /** What the cluster would make of one object of a Plan. */
 export interface DryRunItem {
@@ -29,6 +31,7 @@ export interface DryRunItem {
 /**
  * Sends every object of a Plan to the cluster as a dry run: its schema, its
  * defaults and its admission have their say, and nothing is written.
+ * `withLive`: reads what is there, too.
  *
  * Errors: what the client throws when the cluster does not judge at all (it is
  * away, the namespace is missing, we may not write there).
@@ -38,6 +41,7 @@ export async function dryRunPlan(
   kubePlan: KubePlan,
   plan: Plan,
   signal: AbortSignal,
+  { withLive = true }: { withLive?: boolean } = {},
 ): Promise<DryRunItem[]> {
   const { target } = plan;
   const namespace = await cluster.namespaceOf(target);
@@ -74,8 +78,13 @@ export async function dryRunPlan(
     ].map(wanted => ({ role: 'other' as const, wanted })),
   ];
   const items: DryRunItem[] = [];
-  for (const item of all) {
-    items.push(await dryRun(cluster, item, signal));
+  for (let first = 0; first < all.length; first += TOGETHER) {
+    const together = all.slice(first, first + TOGETHER);
+    items.push(
+      ...(await Promise.all(
+        together.map(item => dryRun(cluster, item, withLive, signal)),
+      )),
+    );
   }
   return items;
 }
@@ -83,10 +92,11 @@ export async function dryRunPlan(
 async function dryRun(
   { client }: ClusterAccess,
   item: Pick<DryRunItem, 'role' | 'wanted'>,
+  withLive: boolean,
   signal: AbortSignal,
 ): Promise<DryRunItem> {
   const { wanted } = item;
-  const live = await client.get(refOf(wanted), signal);
+  const live = withLive && (await client.get(refOf(wanted), signal));
   const known = { ...item, ...(live && { live }) };
   const options = { fieldManager: FIELD_MANAGER, dryRun: true };
   try {
@@ -152,6 +162,7 @@ export async function assertAccepted(options: {
       ignored: [],
     },
     signal,
+    { withLive: false },
   );
   const problems = items.flatMap(({ refused, wanted, role }) => {
     if (!refused) {

@@ -12,7 +12,7 @@ import {
   Fencing,
   Plan,
 } from '@slipway/backstage-plugin-delivery-node';
-import { convergeSteps, sameShares } from './convergeSteps';
+import { convergeSteps, prunedRevision, sameShares } from './convergeSteps';
 import { LeaseKeeper } from './leaseKeeper';
 import { PlanCache } from './planCache';
 import { withTimeLimit } from './timeLimit';
@@ -30,7 +30,7 @@ export interface ConvergeResult {
  * Brings the world to the latest desired state, in the only safe order:
  *
  *     objects 'before' -> grow (or ask who leads) -> shares -> (shares seen in force?) -> shrink
- *     -> remove -> shared objects -> prune
+ *     -> remove -> shared objects -> prune (when no rollout is under way)
  *
  * Traffic never points at what does not exist yet, and nothing is taken away
  * before the router is *seen* to give it nothing. Every write carries the
@@ -198,7 +198,7 @@ export async function converge(options: {
       objects.apply(target, fence, plan, 'promote', signal),
     );
   }
-  if (objects && (steps.promotePlanId || steps.unfinished)) {
+  if (objects && steps.prune) {
     const keep = new Set(desired.generations.map(({ planId }) => planId));
     if (desired.delegated) {
       keep.add(desired.delegated.planId);
@@ -216,6 +216,9 @@ export async function converge(options: {
     applied: {
       ...(desired.sharedPlanId ? { sharedPlanId: desired.sharedPlanId } : {}),
       revision: desired.revision,
+      prunedRevision: steps.prune
+        ? desired.revision
+        : prunedRevision(record.applied),
     },
   };
 }

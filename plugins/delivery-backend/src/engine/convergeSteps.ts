@@ -5,6 +5,7 @@ import {
   TrafficShare,
   World,
 } from '@slipway/backstage-plugin-delivery-common';
+import { activeRollout } from './deploymentRows';
 
 /** What is missing between the world and the desired state, in safe order. */
 export interface ConvergeSteps {
@@ -22,6 +23,8 @@ export interface ConvergeSteps {
   promotePlanId?: string;
   /** Not everything of this revision is known to be done. */
   unfinished: boolean;
+  /** What no Plan names any more may be left, and nothing is under way that needs the time. */
+  prune: boolean;
 }
 
 /** Whether two lists of shares mean the same; zero shares mean nothing. */
@@ -35,12 +38,17 @@ export function sameShares(a: TrafficShare[], b: TrafficShare[]): boolean {
   return text(a) === text(b);
 }
 
+/** A record of before pruning was told apart was pruned with everything else. */
+export function prunedRevision(applied: TargetRecord['applied']): number {
+  return applied?.prunedRevision ?? applied?.revision ?? 0;
+}
+
 /**
  * Compares. While the workloads are unknown nothing is said about them: what
  * we cannot see we neither grow nor shrink, and shares may still be given back.
  */
 export function convergeSteps(
-  record: Pick<TargetRecord, 'desired' | 'applied'>,
+  record: Pick<TargetRecord, 'desired' | 'applied' | 'rollout'>,
   world: World,
 ): ConvergeSteps {
   const { desired, applied } = record;
@@ -54,6 +62,9 @@ export function convergeSteps(
     shrink: [],
     remove: [],
     unfinished: !writtenBefore,
+    prune:
+      activeRollout(record.rollout) === undefined &&
+      prunedRevision(applied) < desired.revision,
     ...(desired.sharedPlanId && applied?.sharedPlanId !== desired.sharedPlanId
       ? { promotePlanId: desired.sharedPlanId }
       : {}),
@@ -98,6 +109,7 @@ export function isConverged(steps: ConvergeSteps): boolean {
     steps.shrink.length === 0 &&
     steps.remove.length === 0 &&
     steps.promotePlanId === undefined &&
-    !steps.unfinished
+    !steps.unfinished &&
+    !steps.prune
   );
 }

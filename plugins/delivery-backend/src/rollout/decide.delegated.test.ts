@@ -39,6 +39,25 @@ describe('rolling that another controller leads', () => {
     expect(sim.world.truth(sim.nowMs).ready).toEqual({ v2: 4 });
   });
 
+  it('what the controller has put in place becomes stable by one write, shared objects with it', () => {
+    const sim = inPlace();
+    const before = sim.history.length;
+    sim.start('v2', ROLLING, LED);
+    sim.run(60_000, ended(sim));
+    const after = sim.history
+      .slice(before)
+      .map(({ desired }) => desired)
+      .filter(({ delegated }) => !delegated);
+    const own = after.filter(({ generations }) =>
+      generations.some(
+        ({ generation, track }) => generation === 'v2' && track === 'canary',
+      ),
+    );
+    expect(own.length).toBeGreaterThan(0);
+    expect(new Set(own.map(({ revision }) => revision)).size).toBe(1);
+    expect(own[0].sharedPlanId).toBe('plan-v2');
+  });
+
   it('the controller gives up: the Plan before comes in place again, and the reason is the instances’', () => {
     const sim = inPlace();
     sim.world.behave('v2', { neverReady: 'HTTP 503' });

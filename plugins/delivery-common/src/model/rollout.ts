@@ -295,7 +295,9 @@ export interface TargetRecord {
   applied?: {
     /** Shared objects of this Plan were applied. */
     sharedPlanId?: string;
-    /** Everything of this revision was done, pruning included. */
+    /** Everything of this revision was done. */
     revision: number;
+    /** Pruned up to this revision; absent: up to `revision`. */
+    prunedRevision?: number;
   };
 }
