@@ -9,6 +9,7 @@ import { createPlanObjects } from './apply';
 import { shareLists } from './client';
 import { ClusterAccess } from './clusterAccess';
 import { createPlanDiff } from './diff';
+import { createGiveBack } from './giveBack';
 import { createJobs } from './jobs';
 import { createLogProvider } from './logs';
 import { createOperations } from './operations';
@@ -22,6 +23,7 @@ import {
 import {
   createClusterTraffic,
   createEnvoyMetrics,
+  createGatewayFeatures,
   createMetricLabels,
 } from './traffic';
 import {
@@ -31,6 +33,7 @@ import {
 } from './watch';
 import {
   createDelegatedRollout,
+  createDigestCheck,
   createPlatformDigests,
   createWorkloads,
 } from './workloads';
@@ -40,6 +43,8 @@ export interface KubernetesConnectionOptions {
   logger: LoggerService;
   /** Where the Envoys of the cluster's gateways tell their statistics. */
   gatewayMetrics?: URL[];
+  /** What the platform says that these gateways can do. */
+  gatewayFeatures?: { mirrorShares?: boolean };
   render?: RenderPrograms;
   /** Where releases are pushed to, to know what belongs to an image for several platforms. */
   registry?: RegistryAccess;
@@ -60,6 +65,9 @@ export function createKubernetesConnection(
     namespaces: options.watchedNamespaces,
   });
   const watched = createWatchedReader({ cluster, watch });
+  const digests = createDigestCheck(
+    options.registry && createPlatformDigests(options.registry),
+  );
   // A look of the engine reads workloads, traffic and who leads at once.
   const seen = { ...cluster, client: shareLists(cluster.client) };
   const traffic = createClusterTraffic({
@@ -67,11 +75,24 @@ export function createKubernetesConnection(
     seen,
     logger,
     watched,
+    features: createGatewayFeatures({
+      cluster,
+      logger,
+      stated: options.gatewayFeatures,
+    }),
     ...(gatewayMetrics.length > 0 && {
       metrics: createEnvoyMetrics({ urls: gatewayMetrics }),
     }),
   });
   const objects = createPlanObjects({ cluster, traffic, policy });
+  const workloads = createWorkloads({
+    cluster,
+    seen,
+    traffic,
+    policy,
+    platformDigests:
+      options.registry && createPlatformDigests(options.registry),
+  });
   return {
     type: 'kubernetes',
     name: cluster.name,
@@ -90,14 +111,7 @@ export function createKubernetesConnection(
         limits: DEFAULT_RENDER_LIMITS,
       }),
     ],
-    workloads: createWorkloads({
-      cluster,
-      seen,
-      traffic,
-      policy,
-      platformDigests:
-        options.registry && createPlatformDigests(options.registry),
-    }),
+    workloads,
     traffic,
     delegated: createDelegatedRollout({ cluster, seen }),
     objects: {
@@ -105,8 +119,9 @@ export function createKubernetesConnection(
       diff: createPlanDiff({ cluster }),
     },
     jobs: createJobs({ cluster, objects }),
+    giveBack: createGiveBack({ cluster, workloads, traffic, objects }),
     operations: createOperations({ cluster, watch }),
-    live: createLiveSource({ cluster, watch, logger }),
+    live: createLiveSource({ cluster, watch, logger, digests }),
     logs: createLogProvider({ cluster, watch }),
     metrics: [],
     check: async (target, signal) =>

@@ -14,7 +14,7 @@ const LOOK_AGAIN_MS = 10_000;
 /** What a line says beside its text; fixed when the line came. */
 export type LineMarks = Pick<
   LogLine,
-  'instance' | 'generation' | 'track' | 'releaseId'
+  'instance' | 'container' | 'generation' | 'track' | 'releaseId'
 >;
 
 export interface StoredLine extends ContainerLine {

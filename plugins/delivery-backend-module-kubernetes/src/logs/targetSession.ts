@@ -117,7 +117,7 @@ export class TargetSession {
     const there = new Map(listed.map(entry => [entry.key, entry]));
     for (const [key, container] of this.followed) {
       const entry = there.get(key);
-      container.update(entry?.status, entry && marksOf(entry.pod, tracks));
+      container.update(entry?.status, entry && marksOf(entry, tracks));
     }
     const gone = [...this.followed.values()].filter(({ isGone }) => isGone);
     for (const { key } of gone.slice(0, -MAX_GONE)) {
@@ -148,7 +148,7 @@ export class TargetSession {
           container: status.name,
         },
         key,
-        marks: marksOf(pod, tracks),
+        marks: marksOf({ pod, status }, tracks),
         status,
         onNews: () => this.tell(),
       },
@@ -185,15 +185,26 @@ function hasBegun({ state, lastState }: ContainerStatus): boolean {
   return Boolean(state?.running || state?.terminated || lastState?.terminated);
 }
 
+/** A container's name says something only where a pod has several. */
+function hasSeveral({ spec, status }: Pod): boolean {
+  const named = [
+    ...(spec?.containers ?? status?.containerStatuses ?? []),
+    ...(spec?.initContainers ?? status?.initContainerStatuses ?? []),
+  ];
+  return named.length > 1;
+}
+
 function marksOf(
-  { metadata }: Pod,
+  { pod, status }: Pick<Listed, 'pod' | 'status'>,
   tracks: ReadonlyMap<string, string> | undefined,
 ): LineMarks {
+  const { metadata } = pod;
   const generation = metadata.labels?.[GENERATION_LABEL];
   const track = generation && tracks?.get(generation);
   const releaseId = metadata.annotations?.[RELEASE_ANNOTATION];
   return {
     instance: metadata.name,
+    ...(hasSeveral(pod) && { container: status.name }),
     ...(generation && { generation }),
     ...(track && { track }),
     ...(releaseId && { releaseId }),

@@ -10,7 +10,9 @@ import {
 import { ClusterAccess } from '../clusterAccess';
 import { bindObjects } from './bind';
 import { ClusterTraffic } from './contract';
+import { GatewayFeatures } from './gatewayFeatures';
 import { GatewayMetrics } from './gatewayMetrics';
+import { letGo } from './letGo';
 import { LiveReader } from './live';
 import { observeShares } from './observe';
 import { releaseGeneration } from './release';
@@ -27,6 +29,8 @@ export interface ClusterTrafficOptions {
   watched?: LiveReader;
   /** Statistics of the gateways' data plane, where it tells them. */
   metrics?: GatewayMetrics;
+  /** What the gateways can do; absent: what all of them can. */
+  features?: GatewayFeatures;
   /** Default: all that are known; none: only the ratio of instances. */
   routers?: Router[];
 }
@@ -36,8 +40,14 @@ export function createClusterTraffic(
   options: ClusterTrafficOptions,
 ): ClusterTraffic {
   const { cluster, logger, metrics, watched, routers = allRouters } = options;
-  const { seen = cluster } = options;
-  const context = { cluster, logger, routers, metrics };
+  const { seen = cluster, features } = options;
+  const context = {
+    cluster,
+    logger,
+    routers,
+    metrics,
+    mirrorShares: features?.mirrorShares,
+  };
   const unknownSince = new Map<string, number>();
 
   /** What was found, with what really flows, and since when it is not known. */
@@ -77,11 +87,13 @@ export function createClusterTraffic(
     capabilities: () => ({
       weights: routers.length > 0,
       measures: metrics !== undefined && routers.length > 0,
-      headers: false,
-      mirror: false,
+      headers: routers.some(({ can }) => can.headers),
+      mirror: routers.some(({ can }) => can.mirror),
+      mirrorShares: features?.mirrorShares() ?? false,
     }),
     request: (...args) => requestShares(context, ...args),
     release: (...args) => releaseGeneration(context, ...args),
+    letGo: (...args) => letGo(context, ...args),
     bind: (...args) => bindObjects(context, ...args),
     observe: (target, signal) => look(seen, target, signal),
     ...(watched && {

@@ -71,4 +71,11 @@ export interface ClusterTraffic extends TrafficRouter {
     generation: string,
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * Turns a target that runs in place back to its main Services, as if there
+   * were no generations. `false`: it has to be called again.
+   *
+   * Errors: `StaleEpochError`; `ConflictError` while several Deployments run.
+   */
+  letGo(target: TargetRef, fence: Fence, signal: AbortSignal): Promise<boolean>;
 }

@@ -1,9 +1,13 @@
 export { createWorkloads, type WorkloadsOptions } from './workloads';
 export { createDelegatedRollout } from './delegatedRollout';
 export { release } from './adoption';
+export { openSession } from './session';
+export { removeServices } from './services';
 export type { PlatformDigests } from './digests';
-export { readAdoptedPods } from './readTarget';
+export { isPodOf, readAdoptedPods } from './readTarget';
 export { formatScale, parseScale } from './deploymentManifest';
 export { dryRunPlan, type DryRunItem } from './dryRun';
 export { readDeployments, type LiveDeployment } from './readTarget';
 export { createPlatformDigests } from './platformDigests';
+export { createDigestCheck, type DigestCheck } from './digests';
+export { copyDrift, editsOf, rewrittenImages, withoutCopies } from './drift';

@@ -165,6 +165,9 @@ function standIn(
         }
       },
     },
+    get giveBack() {
+      return actual?.giveBack?.bind(actual);
+    },
     get operations() {
       return actual?.operations;
     },

@@ -5,8 +5,10 @@ import {
   isTerminalDeployment,
 } from '@slipway/backstage-plugin-delivery-common';
 import { QueueMode } from '../governance';
+import { beginRepair } from '../rollout';
 import { Changes } from './changes';
-import { withOutcome } from './deploymentRows';
+import { activeRollout, withOutcome } from './deploymentRows';
+import { beginGiveBack, endGiveBack } from './giveBackVerb';
 import { newDeployment } from './newDeployment';
 
 /** What the answers depend on beside the changes so far. */
@@ -21,6 +23,8 @@ export interface CommandFacts {
   stableRelease?: Pick<Release, 'id' | 'version' | 'commit'>;
   /** Not terminal. */
   open: Deployment[];
+  /** The environment can be given to somebody. */
+  canGiveBack?: boolean;
 }
 
 const because = (command: Command) =>
@@ -59,7 +63,11 @@ function releaseHold(changes: Changes, command: Command) {
 }
 
 function takeOver(changes: Changes, command: Command) {
-  const { foreignEpoch } = changes.row;
+  const { foreignEpoch, record } = changes.row;
+  if (foreignEpoch === undefined && record.giveBack) {
+    endGiveBack(changes, command);
+    return;
+  }
   if (foreignEpoch === undefined) {
     takeFields(changes, command);
     return;
@@ -90,6 +98,15 @@ function takeOver(changes: Changes, command: Command) {
 function takeFields(changes: Changes, command: Command) {
   const { record } = changes.row;
   const { conflict } = record;
+  const drifted = record.drift?.found ?? [];
+  if (!conflict && drifted.length > 0) {
+    takeBack(
+      changes,
+      command,
+      drifted.map(({ message }) => message).join('; '),
+    );
+    return;
+  }
   if (!conflict) {
     changes.answer(
       command,
@@ -115,6 +132,35 @@ function takeFields(changes: Changes, command: Command) {
     subject: command.subjectId,
     reason: command.reason,
     outcome: conflict.message,
+  });
+}
+
+/** What was changed while nothing went on: all of it is written again, once. */
+function takeBack(changes: Changes, command: Command, drifted: string) {
+  const { row, nowMs } = changes;
+  const { target } = row;
+  if (activeRollout(row.record.rollout)) {
+    changes.answer(
+      command,
+      false,
+      `A deployment to ${target.environment} is under way and writes it anyway`,
+    );
+    return;
+  }
+  changes.row = { ...row, record: beginRepair(row.record, 0, nowMs) };
+  changes.answer(command, true, 'What others have changed is written again');
+  changes.event({
+    type: 'taken-over',
+    message: `Taken over: ${drifted}${because(command)}`,
+    level: 'warning',
+    actor: command.actor,
+  });
+  changes.audits.push({
+    actor: command.actor,
+    verb: 'take-over',
+    subject: command.subjectId,
+    reason: command.reason,
+    outcome: drifted,
   });
 }
 
@@ -274,6 +320,8 @@ export function answerCommands(
       releaseHold(changes, command);
     } else if (command.verb === 'take-over') {
       takeOver(changes, command);
+    } else if (command.verb === 'give-back') {
+      beginGiveBack(changes, command, facts);
     } else if (command.verb === 'restart') {
       restart(changes, command, facts);
     } else {

@@ -14,7 +14,9 @@ import { compareLogs } from './candidateLogs';
 import { EngineContext, memoryOf } from './context';
 import { keepEvidence } from './evidence';
 import { activeRollout } from './deploymentRows';
+import { heedDrift } from './drift';
 import { holdForeign } from './foreignEpoch';
+import { lookAtGiveBack } from './giveBack';
 import { observeJobs, runJobs } from './jobs';
 import { LeaseKeeper } from './leaseKeeper';
 import { rememberMeasurements, takeMeasurements } from './measuring';
@@ -74,6 +76,17 @@ export async function lookAtTarget(
   if (!connection) {
     return await withoutConnection(context, changes, keeper, open);
   }
+  const { giveBack } = changes.row.record;
+  if (giveBack) {
+    return await lookAtGiveBack({
+      context,
+      changes,
+      keeper,
+      connection,
+      memory,
+      giveBack,
+    });
+  }
   const isIdle =
     open.length === 0 &&
     changes.isEmpty() &&
@@ -126,6 +139,8 @@ async function answer(
     activeId: active?.deploymentId,
     ended,
     open,
+    canGiveBack:
+      context.connections.get(target.environment)?.giveBack !== undefined,
     stableRelease:
       restarts && record.stable
         ? await context.releases.get(record.stable.releaseId)
@@ -217,13 +232,17 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
     world.workloads,
     nowMs,
   );
-  changes.row = {
-    ...changes.row,
+  const heeded = heedDrift({
+    context,
+    changes,
     record: { ...decision.record, applied: before.applied, stableHealth },
-  };
+    world,
+    nowMs,
+  });
+  changes.row = { ...changes.row, record: heeded.record };
   applyDecision(round, decision, start, turn, memory.trouble?.reason);
   await keepEvidence(round, { logs: novelty, traffic: world.traffic });
-  const moved = hasMoved(changes, decision);
+  const moved = hasMoved(changes, decision) || heeded.repairs;
 
   const row = changes.isEmpty()
     ? changes.row
@@ -245,6 +264,7 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
       ? brought.wakeAtMs
       : earliest(
           decision.wakeAtMs,
+          heeded.wakeAtMs,
           measured.nextAtMs,
           waitingWakeAtMs,
           brought.wakeAtMs,

@@ -5,6 +5,7 @@ import {
   Deployment,
   Digest,
   GenerationRole,
+  GiveBackProgress,
   Health,
   Hold,
   InstanceState,
@@ -72,6 +73,10 @@ export interface TargetView {
     promotedAtMs?: number;
   };
   hold?: Hold;
+  /** The environment is being given back; see `TargetRecord.giveBack`. */
+  givingBack?: GiveBackProgress;
+  /** It was given back, and nothing of ours is stable here since. */
+  givenBack?: NonNullable<TargetRecord['givenBack']>;
   active?: Deployment;
   queued: Deployment[];
   last?: Deployment;

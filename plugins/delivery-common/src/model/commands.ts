@@ -12,7 +12,12 @@ export type DeploymentVerb =
   | 'cancel';
 
 /** Verbs of people on a target. @public */
-export type TargetVerb = 'hold' | 'release-hold' | 'restart' | 'take-over';
+export type TargetVerb =
+  | 'hold'
+  | 'release-hold'
+  | 'restart'
+  | 'take-over'
+  | 'give-back';
 
 /** Verbs of people on a release. @public */
 export type ReleaseVerb = 'cancel' | 'retry';

@@ -4,8 +4,9 @@ import {
   HeaderMatch,
   StrategyModel,
 } from './definition';
-import { Digest } from './identity';
+import { Actor, Digest } from './identity';
 import { Reason, VerdictKind } from './verdict';
+import { Drift } from './world';
 
 /**
  * The running copy of a Plan in a Target, and where it came from.
@@ -261,6 +262,21 @@ export interface RolloutState {
 }
 
 /**
+ * What others have changed, and what is done about it. @public
+ */
+export interface DriftState {
+  /** Empty: nothing now, and the repairs below are not long ago. */
+  found: Drift[];
+  sinceMs: number;
+  /** When it was put right by itself, of late; oldest first. */
+  repairs: number[];
+  /** What stands in the environment is written again, under this revision. */
+  repairing?: { revision: number; atMs: number };
+  /** Why it is not put right by itself any more: a person decides. */
+  left?: Reason;
+}
+
+/**
  * Everything the engine remembers of a Target's world. One row, one version.
  *
  * @public
@@ -291,6 +307,16 @@ export interface TargetRecord {
    * the engine. `takeOver`: a person said that it is to be ours again.
    */
   conflict?: { message: string; sinceMs: number; takeOver?: true };
+  /** What others have changed while nothing went on; kept by the engine. */
+  drift?: DriftState;
+  /**
+   * A person said that the environment is to be given back: what is stable goes
+   * on serving without us. Until that is done nothing else is done here; kept by
+   * the engine.
+   */
+  giveBack?: GiveBackProgress;
+  /** It was; until something of ours is stable here again. */
+  givenBack?: { by: Actor; atMs: number };
   /** What cannot be observed of the last converge; kept by the engine. */
   applied?: {
     /** Shared objects of this Plan were applied. */
@@ -300,4 +326,14 @@ export interface TargetRecord {
     /** Pruned up to this revision; absent: up to `revision`. */
     prunedRevision?: number;
   };
+}
+
+/** How far giving back is. @public */
+export interface GiveBackProgress {
+  by: Actor;
+  sinceMs: number;
+  /** Of what serves on. */
+  planId: string;
+  /** What it waits for, or what is in its way. */
+  message?: string;
 }

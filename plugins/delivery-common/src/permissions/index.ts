@@ -72,6 +72,12 @@ export const deliveryTakeOverPermission = targetPermission(
   'update',
 );
 
+/** Give an environment back: what is stable goes on serving without us. @public */
+export const deliveryGiveBackPermission = targetPermission(
+  'give-back',
+  'delete',
+);
+
 /** @public */
 export const deliveryServicePermissions = [
   deliveryServiceReadPermission,
@@ -92,4 +98,5 @@ export const deliveryTargetPermissions = [
   deliveryHoldPermission,
   deliveryOperatePermission,
   deliveryTakeOverPermission,
+  deliveryGiveBackPermission,
 ];

@@ -3,7 +3,8 @@ import {
   GenerationRole,
   TargetRef,
 } from '@slipway/backstage-plugin-delivery-common';
-import { Renderer } from './plan';
+import { Fence } from './fence';
+import { Plan, Renderer } from './plan';
 import { DelegatedRollout, Jobs, PlanObjects, Workloads } from './workloads';
 import { TrafficRouter } from './traffic';
 import { LiveSource, Operations } from './live';
@@ -38,6 +39,21 @@ export interface Connection {
     signal: AbortSignal,
   ): Promise<MetricLabels>;
   logs?: LogProvider;
+  /**
+   * Gives a target back to whoever has it without us: what runs of the Plan
+   * goes on serving, without marks, fields or fences of ours. Each call does
+   * what can be done now; it is called again until it is done, also by another
+   * process. What serves is taken away only once its successor is seen to.
+   * Absent: there is nobody to give it to.
+   *
+   * Errors: `StaleEpochError`; whatever is in its way, to be tried again.
+   */
+  giveBack?(
+    target: TargetRef,
+    fence: Fence,
+    plan: Plan,
+    signal: AbortSignal,
+  ): Promise<{ done: boolean; message: string }>;
   /**
    * Holds what the world gives us against what is needed, for one target;
    * asked for by people. Errors: none for what is missing, that is an answer.

@@ -135,7 +135,20 @@ export function describeVerb(
           environment,
         }),
       ];
+    case 'give-back':
+      return [
+        t('verbs.will.giveBackHold', { environment }),
+        t('verbs.will.giveBackServes', {
+          version: stable ?? DASH,
+          digest: stableDigest,
+        }),
+        t('verbs.will.giveBackMarks'),
+        t('verbs.will.giveBackReturn'),
+      ];
     case 'take-over':
+      if (target.givingBack) {
+        return [t('verbs.will.keepIt', { environment })];
+      }
       return [t('verbs.will.takeOver', { environment })];
     default: {
       const words = {

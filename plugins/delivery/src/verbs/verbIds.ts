@@ -11,6 +11,7 @@ const TARGET_VERBS: readonly VerbId[] = [
   'release-hold',
   'restart',
   'take-over',
+  'give-back',
 ];
 
 export function isTargetVerb(verb: VerbId): verb is TargetVerb {
@@ -24,5 +25,5 @@ export function choosesRelease(verb: VerbId): verb is 'deploy' | 'rollback' {
 
 /** Verbs whose reason others will read while it is in force. */
 export function wantsReason(verb: VerbId): boolean {
-  return verb === 'hold' || verb === 'take-over';
+  return verb === 'hold' || verb === 'take-over' || verb === 'give-back';
 }

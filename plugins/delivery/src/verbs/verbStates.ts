@@ -83,6 +83,10 @@ function shownVerbs(target: TargetView): VerbId[] {
     target.hold ? 'release-hold' : 'hold',
     'restart',
   );
+  // Only where there is somebody to give it to.
+  if (target.verbs['give-back'] && (target.stable || target.givingBack)) {
+    verbs.push('give-back');
+  }
   return verbs;
 }
 

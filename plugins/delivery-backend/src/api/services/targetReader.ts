@@ -88,6 +88,8 @@ export class TargetReader {
         environment,
         connections.get(target.environment),
       ),
+      canGiveBack:
+        connections.get(target.environment)?.giveBack !== undefined,
       observation,
       stableRelease,
       open,

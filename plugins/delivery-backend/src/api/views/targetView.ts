@@ -21,6 +21,8 @@ export interface ReleaseLabel {
 export interface TargetViewParts {
   row: TargetRow;
   environment: EnvironmentView;
+  /** Its connection has somebody to give the target back to. */
+  canGiveBack: boolean;
   observation: Observation;
   stableRelease?: ReleaseLabel;
   /** Not terminal, oldest first. */
@@ -49,6 +51,8 @@ export function targetView(parts: TargetViewParts): TargetView {
       )?.atMs,
     },
     hold: row.hold,
+    givingBack: record.giveBack,
+    givenBack: record.stable ? undefined : record.givenBack,
     active,
     queued: parts.open.filter(deployment => deployment.id !== active?.id),
     last: parts.last,
@@ -81,7 +85,11 @@ export function targetView(parts: TargetViewParts): TargetView {
           promoted => promoted.generation !== record.stable?.generation,
         ),
         isForeign:
-          row.foreignEpoch !== undefined || row.record.conflict !== undefined,
+          row.foreignEpoch !== undefined ||
+          record.conflict !== undefined ||
+          (record.drift?.found.length ?? 0) > 0,
+        canGiveBack: parts.canGiveBack,
+        isGivingBack: record.giveBack !== undefined,
         active,
         last: parts.last,
       },

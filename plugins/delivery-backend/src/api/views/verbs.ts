@@ -9,6 +9,7 @@ import {
   TargetVerb,
   deliveryAbortPermission,
   deliveryDeployPermission,
+  deliveryGiveBackPermission,
   deliveryHoldPermission,
   deliveryOperatePermission,
   deliveryPausePermission,
@@ -48,6 +49,7 @@ export const TARGET_VERB_PERMISSIONS: Record<TargetVerb, Permission> = {
   'release-hold': deliveryHoldPermission,
   restart: deliveryOperatePermission,
   'take-over': deliveryTakeOverPermission,
+  'give-back': deliveryGiveBackPermission,
 };
 
 /** All that a page of a target or deployment asks about. */
@@ -136,6 +138,9 @@ export function targetVerbs(
     hasHistory: boolean;
     /** A newer epoch in the world, or fields that others have changed. */
     isForeign: boolean;
+    /** The environment's connection can give it to somebody. */
+    canGiveBack: boolean;
+    isGivingBack: boolean;
     active?: Deployment;
     last?: Deployment;
   },
@@ -173,9 +178,31 @@ export function targetVerbs(
   verbs.operate = verdict(may(deliveryOperatePermission), undefined);
   verbs['take-over'] = verdict(
     may(TARGET_VERB_PERMISSIONS['take-over']),
-    target.isForeign ? undefined : 'Nobody else has written to this target',
+    target.isForeign || target.isGivingBack
+      ? undefined
+      : 'Nobody else has written to this target',
   );
+  if (target.canGiveBack) {
+    verbs['give-back'] = verdict(
+      may(TARGET_VERB_PERMISSIONS['give-back']),
+      giveBackObstacle(target),
+    );
+  }
   return verbs;
+}
+
+function giveBackObstacle(target: {
+  hasStable: boolean;
+  isGivingBack: boolean;
+  active?: Deployment;
+}): string | undefined {
+  if (target.isGivingBack) {
+    return 'It is being given back';
+  }
+  if (target.active) {
+    return 'A deployment is under way: wait for its end, or abort it first';
+  }
+  return target.hasStable ? undefined : 'Nothing of ours runs here';
 }
 
 /** The verbs of a release that is being made. */

@@ -174,6 +174,100 @@ describe('DeliveryTab', () => {
     expect(log).toHaveTextContent(/stable says.*was here once/);
   });
 
+  it('names the container of a line, and narrows the log down to one', async () => {
+    const api = new FakeDeliveryApi();
+    api.log = {
+      lines: ['app', 'proxy'].map(container => ({
+        atMs: 0,
+        text: `ERROR by the ${container}`,
+        instance: 'checkout-new-1',
+        container,
+      })),
+      nextOffset: '2',
+      ended: true,
+    };
+    await renderTab(api, '/instances');
+    const log = await screen.findByRole('log', { name: 'Logs of Production' });
+    await within(log).findByText(/checkout-new-1\/app ERROR by the app/);
+    const group = screen.getByRole('group', {
+      name: 'Lines of the container',
+    });
+    await userEvent.click(within(group).getByRole('button', { name: 'proxy' }));
+    expect(log).toHaveTextContent('ERROR by the proxy');
+    expect(log).not.toHaveTextContent('ERROR by the app');
+  });
+
+  it('says what giving back will do, wants a reason, and tells how far it is', async () => {
+    const api = new FakeDeliveryApi();
+    const target = healthyTarget({
+      verbs: { ...verbsExcept(), 'give-back': { allowed: true } },
+    });
+    api.overview = overview({ targets: [target] });
+    await renderTab(api);
+    const box = await screen.findByRole('region', { name: 'Staging' });
+    await userEvent.click(
+      within(box).getByRole('button', { name: 'Give back…' }),
+    );
+    const dialog = screen.getByRole('dialog', {
+      name: 'Give back in Staging?',
+    });
+    expect(dialog).toHaveTextContent('stop all automatic deployments');
+    expect(dialog).toHaveTextContent('let v1.8.0 (sha256:9be19be1…) serve on');
+    const confirm = within(dialog).getByRole('button', {
+      name: 'Give back now',
+    });
+    expect(confirm).toBeDisabled();
+    await userEvent.type(
+      within(dialog).getByRole('textbox', { name: /Reason/ }),
+      'the team moves',
+    );
+    await userEvent.click(confirm);
+    expect(api.sent).toMatchObject([
+      { verb: 'give-back', request: { reason: 'the team moves' } },
+    ]);
+    const ada = { type: 'user' as const, ref: 'user:default/ada' };
+    const emit = () =>
+      api.emit({
+        kind: 'target',
+        subject: `${SERVICE}@staging`,
+        service: SERVICE,
+      });
+    api.overview = overview({
+      targets: [
+        {
+          ...target,
+          givingBack: {
+            by: ada,
+            sinceMs: Date.now(),
+            planId: 'p',
+            message: '1 of 2 instances are ready',
+          },
+        },
+      ],
+    });
+    emit();
+    await within(box).findByText(
+      'Is being given back by ada: 1 of 2 instances are ready',
+    );
+    api.overview = overview({
+      targets: [
+        healthyTarget({
+          stable: undefined,
+          givenBack: { by: ada, atMs: Date.now() },
+          health: { status: 'idle', causes: [] },
+          verbs: verbsExcept(),
+        }),
+      ],
+    });
+    emit();
+    await within(box).findByText(
+      'Given back by ada: it runs on without Slipway.',
+    );
+    expect(
+      within(box).queryByRole('button', { name: 'Give back…' }),
+    ).not.toBeInTheDocument();
+  });
+
   it('writes a hold on the arrow, with who and why', async () => {
     const api = new FakeDeliveryApi();
     api.overview = overview({ targets: [healthyTarget(), heldTarget()] });

@@ -1,11 +1,12 @@
 import Typography from '@material-ui/core/Typography';
 import { Theme, makeStyles } from '@material-ui/core/styles';
 import { Digest, TargetView } from '@slipway/backstage-plugin-delivery-common';
-import { mainDigest, shortSha } from '../../format';
+import { formatActor, mainDigest, shortSha } from '../../format';
 import { activeDeployment, candidateOf } from '../../model';
 import { useDeliveryTranslation } from '../../translation';
 import { DigestText } from '../DigestText';
 import { RelativeTime } from '../RelativeTime';
+import { ToneWord } from '../Tone';
 
 const useStyles = makeStyles((theme: Theme) => ({
   versions: {
@@ -39,6 +40,18 @@ export function VersionLine(props: { target: TargetView }) {
   const classes = useStyles();
   const active = activeDeployment(target);
   const { stable } = target;
+  if (!active && !stable && target.givenBack) {
+    return (
+      <Typography variant="body2" component="div">
+        <ToneWord tone="unknown">
+          {t('pipeline.box.givenBack', {
+            who: formatActor(t, target.givenBack.by),
+          })}
+        </ToneWord>{' '}
+        · <RelativeTime atMs={target.givenBack.atMs} />
+      </Typography>
+    );
+  }
   if (!active && !stable) {
     return <Typography variant="body2">{t('pipeline.box.nothing')}</Typography>;
   }

@@ -4,6 +4,7 @@ import {
   TargetView,
   isKnown,
 } from '@slipway/backstage-plugin-delivery-common';
+import { formatActor } from '../../format';
 import { causesOf } from '../../model';
 import { useDeliveryTranslation } from '../../translation';
 import { CauseList } from '../Causes';
@@ -23,6 +24,21 @@ export function Warnings(props: { target: TargetView }) {
       : undefined;
   return (
     <>
+      {target.givingBack && (
+        <Typography variant="body2" component="div" role="status">
+          <ToneWord tone="moving">
+            {target.givingBack.message
+              ? t('pipeline.box.givingBackNow', {
+                  who: formatActor(t, target.givingBack.by),
+                  message: target.givingBack.message,
+                })
+              : t('pipeline.box.givingBack', {
+                  who: formatActor(t, target.givingBack.by),
+                })}
+          </ToneWord>{' '}
+          · <RelativeTime atMs={target.givingBack.sinceMs} />
+        </Typography>
+      )}
       {!isKnown(target.workloads) && (
         <Unknown
           text={t('pipeline.box.workloadsUnknown', {

@@ -1,15 +1,17 @@
-import { useEffect, useId, useRef, useState } from 'react';
+import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import FormControlLabel from '@material-ui/core/FormControlLabel';
 import Switch from '@material-ui/core/Switch';
 import TextField from '@material-ui/core/TextField';
 import Typography from '@material-ui/core/Typography';
 import { Theme, makeStyles } from '@material-ui/core/styles';
 import Alert from '@material-ui/lab/Alert';
+import { LogLine } from '@slipway/backstage-plugin-delivery-common';
 import { formatClock, formatExact } from '../../format';
 import { Log } from '../../hooks';
 import { DeliveryT, useDeliveryTranslation } from '../../translation';
 import { FilterChips } from './FilterChips';
-import { LogStream, filterLines, streamsOf, tracksOf } from './filterLines';
+import { LogStream, filterLines, kindsOf } from './filterLines';
+import { LogLevel } from './levelOf';
 
 const useStyles = makeStyles((theme: Theme) => ({
   bar: {
@@ -39,6 +41,9 @@ const useStyles = makeStyles((theme: Theme) => ({
   },
 }));
 
+/** More instances than these are chosen from the list above the log. */
+const MOST_CHIPS = 8;
+
 /** Lines as they come; follows the end until one reads further up. */
 export function LogPane(props: { log: Log; label: string }) {
   const { log, label } = props;
@@ -50,7 +55,18 @@ export function LogPane(props: { log: Log; label: string }) {
   const pane = useRef<HTMLDivElement>(null);
   const [streams, setStreams] = useState<LogStream[]>([]);
   const [tracks, setTracks] = useState<string[]>([]);
-  const shown = filterLines(log.lines, { search, streams, tracks });
+  const [instances, setInstances] = useState<string[]>([]);
+  const [containers, setContainers] = useState<string[]>([]);
+  const [levels, setLevels] = useState<LogLevel[]>([]);
+  const shown = filterLines(log.lines, {
+    search,
+    streams,
+    tracks,
+    instances,
+    containers,
+    levels,
+  });
+  const kinds = useMemo(() => kindsOf(log.lines), [log.lines]);
   const isFiltered = shown.length < log.lines.length;
   const lastNumber = log.lines[log.lines.length - 1]?.number;
 
@@ -92,7 +108,7 @@ export function LogPane(props: { log: Log; label: string }) {
         />
         <FilterChips
           label={t('instances.byTrack')}
-          options={union(tracksOf(log.lines), tracks).map(value => ({
+          options={union(kinds.tracks, tracks).map(value => ({
             value,
             label: trackWord(t, value),
           }))}
@@ -100,8 +116,31 @@ export function LogPane(props: { log: Log; label: string }) {
           onChange={setTracks}
         />
         <FilterChips
+          label={t('instances.byLevel')}
+          options={union(kinds.levels, levels).map(value => ({
+            value,
+            label: t(`instances.levels.${value}`),
+          }))}
+          chosen={levels}
+          onChange={setLevels}
+        />
+        {kinds.instances.length <= MOST_CHIPS && (
+          <FilterChips
+            label={t('instances.byInstance')}
+            options={union(kinds.instances, instances).map(plain)}
+            chosen={instances}
+            onChange={setInstances}
+          />
+        )}
+        <FilterChips
+          label={t('instances.byContainer')}
+          options={union(kinds.containers, containers).map(plain)}
+          chosen={containers}
+          onChange={setContainers}
+        />
+        <FilterChips
           label={t('instances.byStream')}
-          options={union(streamsOf(log.lines), streams).map(value => ({
+          options={union(kinds.streams, streams).map(value => ({
             value,
             label: t(`instances.streams.${value}`),
           }))}
@@ -141,7 +180,7 @@ export function LogPane(props: { log: Log; label: string }) {
               {formatClock(line.atMs)}
             </span>
             {line.track && `[${trackWord(t, line.track)}] `}
-            {line.instance && `${line.instance} `}
+            {line.instance && `${sourceOf(line)} `}
             {line.text}
           </div>
         ))}
@@ -158,6 +197,15 @@ function lineClass(
   return stream === 'stderr' || stream === 'system'
     ? classes[stream]
     : undefined;
+}
+
+/** `checkout-1`, with the container where the instance has several. */
+function sourceOf({ instance = '', container }: LogLine): string {
+  return container ? `${instance}/${container}` : instance;
+}
+
+function plain(value: string) {
+  return { value, label: value };
 }
 
 /** A choice stays in sight when no line of it is left. */

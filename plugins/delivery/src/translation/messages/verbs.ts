@@ -13,6 +13,7 @@ export const verbs = {
     'release-hold': 'Release hold',
     restart: 'Restart',
     'take-over': 'Take over',
+    'give-back': 'Give back…',
     deploy: 'Deploy…',
     rollback: 'Roll back…',
   },
@@ -29,6 +30,7 @@ export const verbs = {
     'release-hold': 'Releasing the hold…',
     restart: 'Restarting…',
     'take-over': 'Taking over…',
+    'give-back': 'Giving back…',
     deploy: 'Deploying…',
     rollback: 'Rolling back…',
   },
@@ -59,6 +61,13 @@ export const verbs = {
     more: 'and {{fields}} more fields',
   },
   will: {
+    giveBackHold: 'stop all automatic deployments to {{environment}} at once',
+    giveBackServes:
+      'let {{version}} ({{digest}}) serve on as a plain workload of the environment, and turn all traffic to it before anything is taken away',
+    giveBackMarks:
+      'take our marks, fields and copies off everything: others change it from then on, and Slipway neither watches nor repairs it',
+    giveBackReturn: 'until something is deployed here again',
+    keepIt: 'stop giving {{environment}} back, and make it ours again',
     promoteNext:
       'go on in {{environment}} from step {{step}} to step {{next}}: {{what}}',
     promoteLast:

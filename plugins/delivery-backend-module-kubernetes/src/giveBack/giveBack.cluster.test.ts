@@ -1,0 +1,248 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isKnown, TargetRef } from '@slipway/backstage-plugin-delivery-common';
+import { Plan } from '@slipway/backstage-plugin-delivery-node';
+import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
+import { KubeObject } from '../client';
+import { describeOnCluster } from '../testing';
+import { byHand } from '../workloads/__testUtils__/byHand';
+import {
+  openWorkloadsWorld,
+  quiet,
+  WorkloadsWorld,
+} from '../workloads/__testUtils__/harness';
+import { createGiveBack } from './giveBack';
+
+jest.setTimeout(300_000);
+
+describeOnCluster('Giving back', () => {
+  let rooms: WorkloadsWorld;
+  let asking: Promise<void> = Promise.resolve();
+  let isAsking = false;
+  beforeAll(async () => {
+    rooms = await openWorkloadsWorld();
+  });
+  afterAll(async () => {
+    await rooms?.world.close();
+  });
+
+  /** One request after the other, until the test has ended. */
+  function startAsking(target: TargetRef) {
+    const answers: string[] = [];
+    const failures: unknown[] = [];
+    isAsking = true;
+    asking = (async () => {
+      while (isAsking) {
+        try {
+          const { status, version = '?' } = await rooms.world.request(target);
+          answers.push(version);
+          if (status !== 200) {
+            failures.push(status);
+          }
+        } catch (error) {
+          failures.push(error);
+        }
+        await delay(20);
+      }
+    })();
+    return { answers, failures };
+  }
+
+  async function stopAsking() {
+    isAsking = false;
+    await asking;
+  }
+  afterEach(stopAsking);
+
+  /** What the engine does until a generation of its own is stable. */
+  async function bringUp(target: TargetRef, plan: Plan, takeOver?: true) {
+    const { workloads, traffic, objects } = rooms;
+    const fence = (revision: number) => ({
+      epoch: 1,
+      revision,
+      ...(takeOver && { takeOver }),
+    });
+    await objects.apply(target, fence(1), plan, 'before', quiet);
+    const wish = { generation: 'one', plan, track: 'stable', replicas: 2 };
+    await workloads.ensure(target, fence(1), wish, quiet);
+    const seen = await poll(
+      'it is ready',
+      async () => {
+        const now = await workloads.observe(target, quiet);
+        return (
+          isKnown(now) &&
+          now.known.generations.some(
+            ({ generation, ready }) => generation === 'one' && ready === 2,
+          ) &&
+          now.known.generations
+        );
+      },
+      90_000,
+    );
+    await poll('the traffic is ours', async () => {
+      const shares = [{ generation: 'one', percent: 100 }];
+      await traffic.request(target, fence(2), shares, quiet);
+      const now = await traffic.observe(target, quiet);
+      return (
+        isKnown(now) &&
+        now.reflects >= 2 &&
+        now.known.accepted[0]?.percent === 100
+      );
+    });
+    for (const { generation } of seen) {
+      if (generation !== 'one') {
+        await workloads.remove(target, fence(3), generation, quiet);
+      }
+    }
+    await objects.apply(target, fence(3), plan, 'promote', quiet);
+    await objects.prune(target, fence(3), [plan], quiet);
+  }
+
+  /** Asked again and again, as the engine does, each time as another process. */
+  async function giveBack(target: TargetRef, plan: Plan): Promise<string[]> {
+    const { world, workloads, traffic, objects } = rooms;
+    const told: string[] = [];
+    await poll(
+      'it is given back',
+      async () => {
+        const { done, message } = await createGiveBack({
+          cluster: world.cluster,
+          workloads,
+          traffic,
+          objects,
+        })(target, { epoch: 1, revision: 4, takeOver: true }, plan, quiet);
+        told.push(message);
+        return done;
+      },
+      180_000,
+    );
+    return told;
+  }
+
+  /** Everything that still says that it was ours. */
+  async function leftOfUs(): Promise<string[]> {
+    const { client, namespace } = rooms.world;
+    const kinds = [
+      ['v1', 'Service'],
+      ['v1', 'ConfigMap'],
+      ['v1', 'Pod'],
+      ['apps/v1', 'Deployment'],
+      ['gateway.networking.k8s.io/v1', 'HTTPRoute'],
+    ];
+    const objects: KubeObject[] = [];
+    for (const [apiVersion, kind] of kinds) {
+      if (await client.resource(apiVersion, kind, quiet)) {
+        const { items } = await client.list(
+          { apiVersion, kind },
+          { namespace },
+          quiet,
+        );
+        objects.push(
+          ...items.filter(({ metadata }) => !metadata.deletionTimestamp),
+        );
+      }
+    }
+    return objects.flatMap(({ kind, metadata }) => {
+      const marks = [
+        ...Object.keys(metadata.labels ?? {}),
+        ...Object.keys(metadata.annotations ?? {}),
+      ].filter(name => name.startsWith('slipway.dev/'));
+      const owned = (metadata.managedFields ?? [])
+        .map(({ manager = '' }) => manager)
+        .filter(manager => manager.startsWith('slipway'));
+      return [...marks, ...owned].map(
+        mark => `${kind}/${metadata.name}: ${mark}`,
+      );
+    });
+  }
+
+  it('leaves a plain Deployment and its Service, which serve what was stable, without a lost request', async () => {
+    const { world } = rooms;
+    const target = world.newTarget();
+    const name = world.nameOf(target);
+    const plan = await world.plan(target, { version: 'one', replicas: 2 });
+    await bringUp(target, plan);
+    const { answers, failures } = startAsking(target);
+    await poll('some answers', async () => answers.length > 10);
+
+    const told = await giveBack(target, plan);
+    expect(told.at(-1)).toMatch(/serve without Slipway/);
+    const hands = byHand(world.client, world.namespace);
+    expect(await hands.get(name)).toMatchObject({
+      spec: { replicas: 2 },
+      status: { readyReplicas: 2 },
+    });
+    const { items } = await world.client.list(
+      { apiVersion: 'apps/v1', kind: 'Deployment' },
+      { namespace: world.namespace },
+      quiet,
+    );
+    expect(items.map(({ metadata }) => metadata.name)).toEqual([name]);
+    expect(await leftOfUs()).toEqual([]);
+    if (world.gatewayUrl) {
+      const route = await world.client.get(
+        {
+          apiVersion: 'gateway.networking.k8s.io/v1',
+          kind: 'HTTPRoute',
+          name,
+          namespace: world.namespace,
+        },
+        quiet,
+      );
+      expect(route?.spec).toMatchObject({
+        rules: [{ backendRefs: [{ name, port: 80 }] }],
+      });
+    }
+    const enough = answers.length + 20;
+    await poll('some more answers', async () => answers.length > enough);
+    await stopAsking();
+    expect(failures).toEqual([]);
+    expect(new Set(answers)).toEqual(new Set(['one']));
+
+    // It is anybody's now: kubectl applies over it without a conflict.
+    const next = await world.plan(target, { version: 'two', replicas: 2 });
+    await world.applyPlain(next);
+    await poll('kubectl leads', async () => {
+      const { version } = await world.request(target);
+      return version === 'two';
+    });
+    for (const { apiVersion, kind, metadata } of items) {
+      await world.client.delete(
+        { apiVersion, kind, name: metadata.name, namespace: world.namespace },
+        {},
+        quiet,
+      );
+    }
+  });
+
+  it('gives the Deployment that was there before us back under its own name', async () => {
+    const { world } = rooms;
+    const target = world.newTarget();
+    const name = world.nameOf(target);
+    const before = await world.plan(target, { version: 'plain', route: false });
+    await world.applyPlain(before);
+    await poll('it serves', async () => {
+      const { version } = await world.request(target);
+      return version === 'plain';
+    });
+    const { uid } = (await byHand(world.client, world.namespace).get(name))
+      .metadata;
+    const plan = await world.plan(target, {
+      version: 'one',
+      route: false,
+      replicas: 2,
+    });
+    await bringUp(target, plan, true);
+    const { answers, failures } = startAsking(target);
+    await poll('some answers', async () => answers.length > 10);
+    await giveBack(target, plan);
+    const given = await byHand(world.client, world.namespace).get(name);
+    expect(given.metadata.uid).toBe(uid);
+    expect(given.status?.readyReplicas).toBe(2);
+    expect((await leftOfUs()).filter(text => text.includes(name))).toEqual([]);
+    const enough = answers.length + 20;
+    await poll('some more answers', async () => answers.length > enough);
+    await stopAsking();
+    expect(failures).toEqual([]);
+    expect(new Set(answers)).toEqual(new Set(['one']));
+  });
+});
