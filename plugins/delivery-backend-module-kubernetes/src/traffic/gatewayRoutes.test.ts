@@ -118,13 +118,13 @@ const mirror = (percent: number): TrafficRoute => ({
   percent,
 });
 
-const match = fc.record(
+const match: fc.Arbitrary<Match> = fc.record(
   {
     path: fc.record({
       type: fc.constantFrom('PathPrefix', 'Exact'),
       value: fc.constantFrom('/', '/a', '/a/b'),
     }),
-    headers: fc.constantFrom(
+    headers: fc.constantFrom<NonNullable<Match['headers']>>(
       [{ type: 'Exact', name: 'x-team', value: 'shop' }],
       [
         { type: 'Exact', name: 'x-team', value: 'shop' },
@@ -134,10 +134,10 @@ const match = fc.record(
   },
   { requiredKeys: ['path'] },
 );
-const rule = fc.record(
+const rule: fc.Arbitrary<Rule> = fc.record(
   {
     matches: fc.array(match, { minLength: 1, maxLength: 2 }),
-    filters: fc.constantFrom(
+    filters: fc.constantFrom<NonNullable<Rule['filters']>>(
       [{ type: 'RequestHeaderModifier' }],
       [
         {
@@ -146,7 +146,7 @@ const rule = fc.record(
         },
       ],
     ),
-    backendRefs: fc.constantFrom(
+    backendRefs: fc.constantFrom<NonNullable<Rule['backendRefs']>>(
       [{ name: 'shop', port: 80, weight: 1 }],
       [{ name: 'legacy', port: 80, weight: 1 }],
       [

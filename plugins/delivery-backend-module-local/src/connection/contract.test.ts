@@ -34,12 +34,27 @@ async function createHarness(): Promise<ConnectionHarness> {
     }),
     plan: (target, { version, behaviour = 'good' }) =>
       world.plan(target, { version, ...BEHAVIOURS[behaviour] }),
-    async request(target) {
+    async request(target, { headers } = {}) {
       const url = urls.get(target.service) ?? (await routerUrl(world, target));
       urls.set(target.service, url);
-      const response = await fetch(url);
+      const response = await fetch(url, { headers });
       const body = await response.json();
       return { status: response.status, version: body.version };
+    },
+    async answered(target, generation) {
+      let count = 0;
+      let after: string | undefined;
+      for (;;) {
+        const chunk = await world.connection.logs?.read(
+          { target, generation, after, limit: 1_000, waitMs: 0 },
+          world.signal,
+        );
+        if (!chunk?.lines.length) {
+          return count;
+        }
+        count += chunk.lines.filter(({ text }) => text === 'asked').length;
+        after = chunk.nextOffset;
+      }
     },
     close: () => world.close(),
   };

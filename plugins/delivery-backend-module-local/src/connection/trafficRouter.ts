@@ -9,14 +9,14 @@ export function createTrafficRouter(client: LocaldClient): TrafficRouter {
     capabilities: () => ({
       weights: true,
       measures: true,
-      headers: false,
-      mirror: false,
+      headers: true,
+      mirror: true,
     }),
-    async request(target, fence, shares, signal) {
+    async request(target, fence, shares, signal, routes = []) {
       await client.call({
         method: 'PUT',
         path: targetPath(target, 'shares'),
-        body: { ...fence, shares },
+        body: { ...fence, shares, routes },
         signal,
       });
     },

@@ -198,8 +198,11 @@ async function handleTarget(
       send(response, 200, {});
       return;
     case 'PUT shares': {
-      const { shares, ...fence } = parse(sharesSchema, await readJson(request));
-      await supervisor.setShares(id, fence, shares);
+      const { shares, routes, ...fence } = parse(
+        sharesSchema,
+        await readJson(request),
+      );
+      await supervisor.setShares(id, fence, { shares, routes });
       send(response, 200, {});
       return;
     }

@@ -15,6 +15,8 @@ const SMALLEST_MS = 0.01;
 
 interface Bucket {
   count: number;
+  /** Of them, copies of requests that somebody else answered. */
+  copies: number;
   errors: number;
   /** Histogram index to count. */
   latencies: Map<number, number>;
@@ -74,7 +76,12 @@ export class RequestMetrics {
 
   record(
     generation: string,
-    request: { atMs: number; status: number; latencyMs: number },
+    request: {
+      atMs: number;
+      status: number;
+      latencyMs: number;
+      copy?: true;
+    },
   ): void {
     const second = Math.floor(request.atMs / BUCKET_MS);
     let buckets = this.generations.get(generation);
@@ -84,11 +91,12 @@ export class RequestMetrics {
     }
     let bucket = buckets.get(second);
     if (!bucket) {
-      bucket = { count: 0, errors: 0, latencies: new Map() };
+      bucket = { count: 0, copies: 0, errors: 0, latencies: new Map() };
       buckets.set(second, bucket);
       this.forget(second);
     }
     bucket.count += 1;
+    bucket.copies += request.copy ? 1 : 0;
     bucket.errors += request.status >= 500 ? 1 : 0;
     const index = indexOf(request.latencyMs);
     bucket.latencies.set(index, (bucket.latencies.get(index) ?? 0) + 1);
@@ -123,24 +131,30 @@ export class RequestMetrics {
     return { type: 'value', value: evaluate(metric, sum), samples: sum.count };
   }
 
-  /** Requests of each generation of late. */
+  /** Requests of each generation of late, without copies. */
   counts(fromMs: number, toMs: number): Map<string, number> {
     const counts = new Map<string, number>();
     for (const generation of this.generations.keys()) {
-      const { count } = this.sum(generation, fromMs, toMs);
-      if (count > 0) {
-        counts.set(generation, count);
+      const { count, copies } = this.sum(generation, fromMs, toMs);
+      if (count > copies) {
+        counts.set(generation, count - copies);
       }
     }
     return counts;
   }
 
   private sum(generation: string, fromMs: number, toMs: number): Bucket {
-    const sum: Bucket = { count: 0, errors: 0, latencies: new Map() };
+    const sum: Bucket = {
+      count: 0,
+      copies: 0,
+      errors: 0,
+      latencies: new Map(),
+    };
     const from = Math.ceil(fromMs / BUCKET_MS);
     for (const [second, bucket] of this.generations.get(generation) ?? []) {
       if (second >= from && second * BUCKET_MS < toMs) {
         sum.count += bucket.count;
+        sum.copies += bucket.copies;
         sum.errors += bucket.errors;
         for (const [index, count] of bucket.latencies) {
           sum.latencies.set(index, (sum.latencies.get(index) ?? 0) + count);

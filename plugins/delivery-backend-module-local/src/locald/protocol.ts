@@ -111,10 +111,28 @@ export const jobStartSchema = fenceSchema.extend({
 
 export type JobStartRequest = z.infer<typeof jobStartSchema>;
 
+export const routesSchema = z.array(
+  z.discriminatedUnion('type', [
+    z.object({
+      type: z.literal('headers'),
+      generation: z.string(),
+      headers: z
+        .array(z.object({ name: z.string(), value: z.string() }))
+        .min(1),
+    }),
+    z.object({
+      type: z.literal('mirror'),
+      generation: z.string(),
+      percent: z.number().min(0).max(100),
+    }),
+  ]),
+);
+
 export const sharesSchema = fenceSchema.extend({
   shares: z.array(
     z.object({ generation: z.string(), percent: z.number().min(0).max(100) }),
   ),
+  routes: routesSchema.default([]),
 });
 
 export const imageSchema = z.object({

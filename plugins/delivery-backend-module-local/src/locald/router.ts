@@ -1,6 +1,10 @@
 import http, { IncomingMessage, ServerResponse } from 'node:http';
-import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
+import {
+  TrafficRoute,
+  TrafficShare,
+} from '@slipway/backstage-plugin-delivery-common';
 import { WeightedChoice } from './balance';
+import { copyRequest } from './copies';
 import { RequestMetrics } from './metrics';
 
 /*
@@ -56,8 +60,24 @@ function forwardable(headers: http.IncomingHttpHeaders) {
   );
 }
 
+function requestHeaders(request: IncomingMessage) {
+  return {
+    ...forwardable(request.headers),
+    'x-forwarded-for': [
+      request.headers['x-forwarded-for'],
+      request.socket.remoteAddress,
+    ]
+      .filter(Boolean)
+      .join(', '),
+    'x-forwarded-proto': 'http',
+  };
+}
+
 export class Router {
   private shares: TrafficShare[] = [];
+  private routes: TrafficRoute[] = [];
+  /** So many percent of a copy are due. */
+  private copyDue = 0;
   private readonly choice = new WeightedChoice();
   private readonly turns = new Map<string, number>();
   private readonly server = http.createServer((request, response) =>
@@ -94,8 +114,10 @@ export class Router {
   }
 
   /** Takes effect with the next request. */
-  setShares(shares: TrafficShare[]): void {
+  set(shares: TrafficShare[], routes: TrafficRoute[]): void {
     this.shares = shares;
+    this.routes = routes;
+    this.copyDue = 0;
     this.choice.reset();
   }
 
@@ -117,30 +139,90 @@ export class Router {
     if (generation === undefined) {
       return undefined;
     }
-    const ready = serving.get(generation) ?? [];
+    return this.inTurn(generation, serving.get(generation) ?? []);
+  }
+
+  private inTurn(generation: string, ready: Endpoint[]) {
     const turn = (this.turns.get(generation) ?? -1) + 1;
     this.turns.set(generation, turn % 1_000_000);
     return { generation, endpoint: ready[turn % ready.length] };
   }
 
+  /** A ready instance of a generation, if there is any. */
+  private pickOf(
+    generation: string,
+  ): { generation: string; endpoint: Endpoint } | undefined {
+    const ready = this.options
+      .endpoints(generation)
+      .filter(endpoint => endpoint.serves());
+    return ready.length > 0 ? this.inTurn(generation, ready) : undefined;
+  }
+
+  private pickByHeaders({ headers }: IncomingMessage) {
+    const route = this.routes.find(
+      candidate =>
+        candidate.type === 'headers' &&
+        candidate.headers.every(({ name, value }) => headers[name] === value),
+    );
+    return route && this.pickOf(route.generation);
+  }
+
+  /**
+   * What makes a copy of the request, where one is due: every so many requests,
+   * spread evenly, as shares are.
+   */
+  private copyOf(request: IncomingMessage): (() => void) | undefined {
+    const route = this.routes.find(candidate => candidate.type === 'mirror');
+    if (route?.type !== 'mirror') {
+      return undefined;
+    }
+    this.copyDue += route.percent;
+    if (this.copyDue < 100) {
+      return undefined;
+    }
+    this.copyDue -= 100;
+    const chosen = this.pickOf(route.generation);
+    return (
+      chosen &&
+      (() =>
+        copyRequest(
+          request,
+          chosen.endpoint,
+          requestHeaders(request),
+          outcome => {
+            this.options.metrics.record(chosen.generation, {
+              ...outcome,
+              atMs: Date.now(),
+              copy: true,
+            });
+          },
+        ))
+    );
+  }
+
   private handle(request: IncomingMessage, response: ServerResponse): void {
     const startedAt = performance.now();
-    const chosen = this.pick();
+    const byHeaders = this.pickByHeaders(request);
+    const chosen = byHeaders ?? this.pick();
     if (!chosen) {
       fail(response, 503, 'No instance is ready to answer');
       request.resume();
       return;
     }
-    this.forward(request, response, chosen, startedAt, true);
+    this.forward(request, response, chosen, {
+      startedAt,
+      mayRetry: true,
+      copy: byHeaders ? undefined : this.copyOf(request),
+    });
   }
 
   private forward(
     request: IncomingMessage,
     response: ServerResponse,
     chosen: { generation: string; endpoint: Endpoint },
-    startedAt: number,
-    mayRetry: boolean,
+    how: { startedAt: number; mayRetry: boolean; copy?: () => void },
   ): void {
+    const { startedAt, mayRetry, copy } = how;
     const { generation, endpoint } = chosen;
     endpoint.began();
     let open = true;
@@ -167,16 +249,7 @@ export class Router {
       method: request.method,
       path: request.url,
       agent: false,
-      headers: {
-        ...forwardable(request.headers),
-        'x-forwarded-for': [
-          request.headers['x-forwarded-for'],
-          request.socket.remoteAddress,
-        ]
-          .filter(Boolean)
-          .join(', '),
-        'x-forwarded-proto': 'http',
-      },
+      headers: requestHeaders(request),
     });
     onClientGone = () => {
       finish(undefined);
@@ -199,7 +272,7 @@ export class Router {
       const other = refused && mayRetry ? this.pick(endpoint.id) : undefined;
       if (other) {
         finish(undefined);
-        this.forward(request, response, other, startedAt, false);
+        this.forward(request, response, other, { ...how, mayRetry: false });
         return;
       }
       finish(502);
@@ -224,11 +297,15 @@ export class Router {
       answer.pipe(response);
     });
     // The body is touched only when the instance has taken the connection.
+    const passOn = () => {
+      copy?.();
+      request.pipe(upstream);
+    };
     upstream.on('socket', socket => {
       if (socket.connecting) {
-        socket.once('connect', () => request.pipe(upstream));
+        socket.once('connect', passOn);
       } else {
-        request.pipe(upstream);
+        passOn();
       }
     });
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readTextIfThere, writeAtomically } from './files';
-import { runSpecSchema } from './protocol';
+import { routesSchema, runSpecSchema } from './protocol';
 
 /*
  * What slipway-locald remembers over its own death: what is wanted, who wrote
@@ -54,6 +54,8 @@ const targetSchema = z.object({
   port: z.number(),
   generations: z.record(z.string(), generationSchema),
   shares: z.array(z.object({ generation: z.string(), percent: z.number() })),
+  /** What stands beside the shares. */
+  routes: routesSchema.optional(),
   traffic: z
     .object({
       on: z.boolean(),

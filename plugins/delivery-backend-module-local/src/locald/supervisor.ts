@@ -5,6 +5,8 @@ import {
   InstanceState,
   Observed,
   parseTarget,
+  TrafficRoute,
+  TrafficShare,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Fence } from '@slipway/backstage-plugin-delivery-node';
 import { BackoffPolicy } from './backoff';
@@ -200,7 +202,10 @@ export class Supervisor {
     target.state.shares = target.state.shares.filter(
       share => share.generation !== generation,
     );
-    target.router.setShares(target.state.shares);
+    const routes = (target.state.routes ?? []).filter(
+      route => route.generation !== generation,
+    );
+    target.setTraffic(target.state.shares, routes);
     target.reconcile();
     await this.state.save();
     this.changes.tell(id);
@@ -212,12 +217,15 @@ export class Supervisor {
   async setShares(
     id: string,
     fence: Fence,
-    shares: Array<{ generation: string; percent: number }>,
+    asked: { shares: TrafficShare[]; routes: TrafficRoute[] },
   ): Promise<void> {
     const target = await this.open(id);
-    assertShares(target, shares);
+    assertShares(target, asked.shares);
     acceptWrite(target, fence);
-    target.setShares(shares.filter(share => share.percent > 0));
+    target.setTraffic(
+      asked.shares.filter(share => share.percent > 0),
+      asked.routes,
+    );
     await this.state.save();
   }
 

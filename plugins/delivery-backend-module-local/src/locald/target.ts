@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   GenerationState,
   InstanceState,
+  TrafficRoute,
   TrafficShare,
   TrafficState,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -75,7 +76,7 @@ export class Target {
 
   /** Goes on with what the state file says: processes that live are kept. */
   async start(): Promise<void> {
-    this.router.setShares(this.state.shares);
+    this.router.set(this.state.shares, this.state.routes ?? []);
     await this.listen();
     for (const [name, generation] of Object.entries(this.state.generations)) {
       for (const record of generation.instances) {
@@ -106,9 +107,10 @@ export class Target {
     }
   }
 
-  setShares(shares: TrafficShare[]): void {
+  setTraffic(shares: TrafficShare[], routes: TrafficRoute[]): void {
     this.state.shares = shares;
-    this.router.setShares(shares);
+    this.state.routes = routes;
+    this.router.set(shares, routes);
     this.host.onChange(this.id);
   }
 
@@ -234,6 +236,7 @@ export class Target {
     );
     return {
       accepted: this.state.shares,
+      ...(this.state.routes?.length && { routes: this.state.routes }),
       address: `http://127.0.0.1:${this.state.port}`,
       ...(requests > 0 && {
         measured: {
