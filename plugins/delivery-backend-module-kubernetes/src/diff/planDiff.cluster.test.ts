@@ -1,3 +1,5 @@
+import { isKnown } from '@slipway/backstage-plugin-delivery-common';
+import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { describeOnCluster } from '../testing';
 import {
   openWorkloadsWorld,
@@ -112,6 +114,65 @@ describeOnCluster('What a Plan would change', () => {
         quiet,
       ),
     ).toBeUndefined();
+  });
+
+  it('shows what changes of the rules of a route, and no generation', async () => {
+    const { world, workloads, traffic, objects } = rooms;
+    if (!world.gatewayUrl) {
+      console.warn('Not tested without a Gateway: rules in a diff');
+      return;
+    }
+    const target = world.newTarget();
+    const name = world.nameOf(target);
+    const diff = createPlanDiff({ cluster: world.cluster });
+    const one = await world.plan(target, { version: 'one' });
+    const fence = { epoch: 1, revision: 1 };
+    await objects.apply(target, fence, one, 'before', quiet);
+    const wish = { generation: 'one', plan: one, track: 'stable', replicas: 1 };
+    await workloads.ensure(target, fence, wish, quiet);
+    await poll('the generation has the traffic', async () => {
+      const shares = [{ generation: 'one', percent: 100 }];
+      await traffic.request(target, fence, shares, quiet);
+      const seen = await traffic.observe(target, quiet);
+      return isKnown(seen) && seen.known.accepted[0]?.percent === 100;
+    });
+    await objects.apply(target, fence, one, 'promote', quiet);
+    expect((await diff(target, one, quiet)).changes).toEqual([]);
+
+    const text = one.objects
+      .map(({ bytes }) => bytes.toString())
+      .find(found => found.includes('HTTPRoute'));
+    const changed = {
+      ...one,
+      id: 'f'.repeat(64),
+      objects: one.objects.map(object => {
+        const content = object.bytes.toString();
+        return content === text
+          ? {
+              ...object,
+              bytes: Buffer.from(
+                content.replace(
+                  /"rules":\s*\[\s*\{/,
+                  '"rules":[{"timeouts":{"request":"5s"},',
+                ),
+              ),
+            }
+          : object;
+      }),
+    };
+    expect((await diff(target, changed, quiet)).changes).toEqual([
+      {
+        id: `HTTPRoute/${name}`,
+        change: 'changed',
+        fields: [
+          {
+            path: expect.stringMatching(/^spec\.rules\[.*timeouts/),
+            after: expect.stringContaining('5s'),
+          },
+        ],
+        more: 0,
+      },
+    ]);
   });
 
   it('shows fields that others own, and what the cluster would refuse, with its place', async () => {

@@ -16,6 +16,7 @@ import {
   TRACK_ANNOTATION,
 } from '../names';
 import { KubePlan, mapping, podSpecsOf, readPlan } from '../plan';
+import { withoutGenerations } from '../traffic';
 import { DryRunItem, dryRunPlan, readDeployments } from '../workloads';
 import { comparable, comparableWorkload } from './comparable';
 import { compareFields } from './compareFields';
@@ -37,12 +38,57 @@ export function createPlanDiff({ cluster }: { cluster: ClusterAccess }) {
       signal,
     );
     const live = await readLive(cluster, target, kubePlan, signal);
-    const changes = items.flatMap(item => changeOf(item, kubePlan, live) ?? []);
+    const routed = await withRules(cluster, items, kubePlan, target, signal);
+    const changes = routed.flatMap(
+      item => changeOf(item, kubePlan, live) ?? [],
+    );
     return {
       changes: [...changes, ...live.removed],
       unchanged: items.length - changes.length,
     };
   };
+}
+
+/**
+ * Routes with what traffic writes of them: generations are left out, as they
+ * are no change that a Plan makes.
+ */
+async function withRules(
+  cluster: ClusterAccess,
+  items: DryRunItem[],
+  { traffic }: KubePlan,
+  target: TargetRef,
+  signal: AbortSignal,
+): Promise<DryRunItem[]> {
+  const plannedOf = ({ wanted, role }: DryRunItem) =>
+    role === 'other'
+      ? traffic.routes.find(
+          ({ kind, metadata }) =>
+            kind === wanted.kind && metadata.name === wanted.metadata.name,
+        )
+      : undefined;
+  if (!items.some(item => item.live && plannedOf(item))) {
+    return items;
+  }
+  const fieldsOf = await withoutGenerations(cluster, target, signal);
+  return await Promise.all(
+    items.map(async item => {
+      const planned = plannedOf(item);
+      const fields =
+        item.live && planned && (await fieldsOf(item.live, planned));
+      const put = (object: KubeObject, spec: Record<string, unknown>) => ({
+        ...object,
+        spec: { ...mapping(object.spec), ...spec },
+      });
+      return item.live && fields
+        ? {
+            ...item,
+            live: put(item.live, fields.before),
+            result: put(item.result ?? item.wanted, fields.after),
+          }
+        : item;
+    }),
+  );
 }
 
 interface Live {

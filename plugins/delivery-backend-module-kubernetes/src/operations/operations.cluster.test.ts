@@ -185,6 +185,11 @@ describeOnCluster('What people and the cluster do to instances', () => {
     await expect(run('scale', { replicas: 3 })).rejects.toThrow(
       /2 generations run here/,
     );
+    const offered = await operations().list(target, quiet);
+    expect(offered.find(({ id }) => id === 'scale')).toMatchObject({
+      unavailable: expect.stringMatching(/2 generations run here/),
+      arguments: [{ name: 'replicas', type: 'integer', min: 1, current: 1 }],
+    });
   });
 
   it('deletes no ready pod that a PodDisruptionBudget keeps, unless it is forced', async () => {

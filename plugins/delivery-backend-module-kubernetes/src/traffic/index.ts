@@ -16,5 +16,6 @@ export {
 } from './gatewayFeatures';
 export { readGatewayMetrics } from './readGatewayMetrics';
 export { routers } from './routers';
+export { withoutGenerations } from './withoutGenerations';
 export type { Router } from './router';
 export { createMetricLabels } from './metricLabels';
