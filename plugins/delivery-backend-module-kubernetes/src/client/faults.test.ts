@@ -40,8 +40,17 @@ describe('A client of a cluster that misbehaves', () => {
     expect(api.requests).toHaveLength(7);
   });
 
+  it('does not wait longer for a 429 than those who ask have time', async () => {
+    api.answer(json(429, { message: 'much later' }, { 'retry-after': '10' }));
+    await expect(api.client().raw(version, signal)).rejects.toMatchObject({
+      status: 429,
+      message: expect.stringContaining('much later'),
+    });
+    expect(api.requests).toHaveLength(1);
+  });
+
   it('stops waiting for a 429 when nobody wants the answer any more', async () => {
-    api.answer(json(429, {}, { 'retry-after': '10' }));
+    api.answer(json(429, {}, { 'retry-after': '2' }));
     const abort = new AbortController();
     const wanted = api
       .client()

@@ -128,8 +128,8 @@ export interface RequestNote {
  *
  * Errors of every call: `KubeApiError` for an answer of the API server,
  * `KubeUnreachableError` when there was none, the signal's reason when it was
- * aborted. Answers of 429 are repeated a few times as the server asks; nothing
- * else is.
+ * aborted. Answers of 429 are repeated a few times as the server asks, for 3 s in
+ * all; nothing else is.
  */
 export interface KubeClient {
   readonly cluster: string;

@@ -1,3 +1,4 @@
+import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import {
   Connection,
   PlanObjects,
@@ -5,6 +6,8 @@ import {
   Workloads,
 } from '@slipway/backstage-plugin-delivery-node';
 import { ConnectionHarness } from '@slipway/backstage-plugin-delivery-node/testing';
+import { readLines } from '../client';
+import { GENERATION_LABEL, TARGET_LABEL, targetLabel } from '../names';
 import { TestCluster } from './testCluster';
 
 /**
@@ -12,7 +15,10 @@ import { TestCluster } from './testCluster';
  * generation up (phase `before`) is done here.
  */
 export function contractHarness(options: {
-  world: Pick<TestCluster, 'newTarget' | 'plan' | 'request' | 'close'>;
+  world: Pick<
+    TestCluster,
+    'newTarget' | 'plan' | 'request' | 'close' | 'client' | 'namespace'
+  >;
   workloads: Workloads;
   traffic: TrafficRouter;
   objects: PlanObjects;
@@ -36,6 +42,41 @@ export function contractHarness(options: {
     newTarget: world.newTarget,
     plan: (target, sample) => world.plan(target, { ...sample, route }),
     request: world.request,
+    answered: (target, generation) => answeredBy(world, target, generation),
     close: world.close,
   };
+}
+
+/** A line of the test service for each request that it has answered. */
+const ANSWERED = /^\S+ [A-Z]+ \S+ \d{3}$/;
+
+/** How many requests the pods of a generation have answered, by their logs. */
+export async function answeredBy(
+  { client, namespace }: Pick<TestCluster, 'client' | 'namespace'>,
+  target: TargetRef,
+  generation: string,
+): Promise<number> {
+  const quiet = AbortSignal.timeout(30_000);
+  const { items } = await client.list(
+    { apiVersion: 'v1', kind: 'Pod' },
+    {
+      namespace,
+      labelSelector: `${TARGET_LABEL}=${targetLabel(
+        target,
+      )},${GENERATION_LABEL}=${generation}`,
+    },
+    quiet,
+  );
+  let count = 0;
+  for (const { metadata } of items) {
+    const log = client.logs(
+      { namespace, name: metadata.name },
+      { container: 'app' },
+      quiet,
+    );
+    for await (const line of readLines(log)) {
+      count += ANSWERED.test(line) ? 1 : 0;
+    }
+  }
+  return count;
 }

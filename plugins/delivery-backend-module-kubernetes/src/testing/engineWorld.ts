@@ -21,7 +21,7 @@ import { TestServiceOptions } from './service';
 import { openTestCluster, TestCluster } from './testCluster';
 
 const ENVIRONMENT = 'production';
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 120_000;
 const GATEWAY = { name: 'slipway', namespace: 'gateway' };
 
 export interface EngineWorldOptions {
@@ -87,6 +87,20 @@ environments:
 `;
 }
 
+/** How far a deployment has come, for whoever reads why a test failed. */
+function describeDeployment(detail: DeploymentDetail | undefined): string {
+  if (!detail) {
+    return 'Nothing is known of it';
+  }
+  const { status, reason } = detail.deployment;
+  return [
+    `It is ${status}${reason ? `: ${reason.message}` : ''}`,
+    ...detail.events.map(({ atMs, type, message }) =>
+      [new Date(atMs).toISOString(), type, message].join(' '),
+    ),
+  ].join('\n');
+}
+
 export async function openEngineWorld(
   options: EngineWorldOptions = {},
 ): Promise<EngineWorld> {
@@ -124,16 +138,24 @@ export async function openEngineWorld(
   const detail = (id: string) =>
     api<DeploymentDetail>('GET', `deployments/${id}`);
 
-  const until: EngineWorld['until'] = (id, what, is) =>
-    poll(
-      what,
-      async () => {
-        const found = await detail(id);
-        const { finishedAtMs } = found.deployment;
-        return (is(found.deployment) || finishedAtMs !== undefined) && found;
-      },
-      PATIENCE_MS,
-    );
+  const until: EngineWorld['until'] = async (id, what, is) => {
+    let last: DeploymentDetail | undefined;
+    try {
+      return await poll(
+        what,
+        async () => {
+          last = await detail(id);
+          const { finishedAtMs } = last.deployment;
+          return (is(last.deployment) || finishedAtMs !== undefined) && last;
+        },
+        PATIENCE_MS,
+      );
+    } catch (error) {
+      throw new Error(`${error}. ${describeDeployment(last)}`, {
+        cause: error,
+      });
+    }
+  };
 
   await startAgain();
   // Tells the harness that this target is asked through its route.
@@ -184,12 +206,23 @@ export async function openEngineWorld(
     until,
     ended: id =>
       until(id, 'the deployment ends', ({ finishedAtMs }) => !!finishedAtMs),
-    told: (id, type) =>
-      poll(
-        `"${type}" is told`,
-        async () => (await detail(id)).events.find(e => e.type === type),
-        PATIENCE_MS,
-      ),
+    async told(id, type) {
+      let last: DeploymentDetail | undefined;
+      try {
+        return await poll(
+          `"${type}" is told`,
+          async () => {
+            last = await detail(id);
+            return last.events.find(event => event.type === type);
+          },
+          PATIENCE_MS,
+        );
+      } catch (error) {
+        throw new Error(`${error}. ${describeDeployment(last)}`, {
+          cause: error,
+        });
+      }
+    },
     command: (id, verb) =>
       api('POST', `deployments/${id}/commands`, { verb, reason: 'a test' }),
     load: (everyMs = 20) =>

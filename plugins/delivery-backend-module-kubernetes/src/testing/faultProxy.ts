@@ -39,8 +39,10 @@ export interface FaultProxy {
   requests: ProxiedRequest[];
   /** In force for all requests that come from now on. */
   setRule(rule: FaultRule | undefined): void;
+  /** Paths of the watches that are open. */
+  streams(): string[];
   /** Streams that are open stay open and say nothing any more. */
-  freezeStreams(): number;
+  freezeStreams(): void;
   /** Nothing is answered any more, what is under way included. */
   cut(): void;
   close(): Promise<void>;
@@ -56,7 +58,7 @@ export async function openFaultProxy(to: {
     ca: Buffer.from(to.caData, 'base64'),
   });
   const requests: ProxiedRequest[] = [];
-  const streams = new Set<{ isFrozen: boolean }>();
+  const streams = new Set<{ path: string; isFrozen: boolean }>();
   let rule: FaultRule | undefined;
   let isCut = false;
 
@@ -68,7 +70,7 @@ export async function openFaultProxy(to: {
   ) {
     const { host, connection, ...headers } = req.headers;
     const query = asked.query.size > 0 ? `?${asked.query}` : '';
-    const stream = { isFrozen: false };
+    const stream = { path: asked.path, isFrozen: false };
     const forwarded = httpsRequest(
       new URL(upstream.href.replace(/\/+$/, '') + asked.path + query),
       { method: asked.method, headers, agent },
@@ -147,11 +149,11 @@ export async function openFaultProxy(to: {
     setRule(next) {
       rule = next;
     },
+    streams: () => [...streams].map(({ path }) => path),
     freezeStreams() {
       for (const stream of streams) {
         stream.isFrozen = true;
       }
-      return streams.size;
     },
     cut() {
       isCut = true;
