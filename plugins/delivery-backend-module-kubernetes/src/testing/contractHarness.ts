@@ -48,7 +48,7 @@ export function contractHarness(options: {
 }
 
 /** A line of the test service for each request that it has answered. */
-const ANSWERED = /^\S+ [A-Z]+ \S+ \d{3}$/;
+const ANSWERED = / [A-Z]+ \S+ \d{3}$/;
 
 /** How many requests the pods of a generation have answered, by their logs. */
 export async function answeredBy(
