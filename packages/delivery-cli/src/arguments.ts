@@ -6,11 +6,20 @@ export class UsageError extends Error {
 }
 
 export interface Arguments {
-  command: 'release' | 'status' | 'check' | 'wait' | 'rollback' | 'help';
+  command:
+    | 'release'
+    | 'status'
+    | 'check'
+    | 'wait'
+    | 'rollback'
+    | 'scale'
+    | 'help';
   operands: string[];
   service?: string;
   environment?: string;
   to?: string;
+  /** As it was typed. */
+  replicas?: string;
   reason?: string;
   wait: boolean;
   /** The page of the command is asked for, nothing is done. */
@@ -26,6 +35,7 @@ const COMMANDS = [
   'check',
   'wait',
   'rollback',
+  'scale',
   'help',
 ] as const;
 const DEFAULT_TIMEOUT_MS = 30 * 60_000;
@@ -47,6 +57,7 @@ export function parseArguments(argv: string[]): Arguments {
     service: values.service && serviceRef(values.service),
     environment: values.environment,
     to: values.to,
+    replicas: values.replicas,
     reason: values.reason,
     wait: values.wait ?? false,
     help: known === 'help' || (values.help ?? false),
@@ -67,6 +78,7 @@ function parse(argv: string[]) {
         service: { type: 'string', short: 's' },
         environment: { type: 'string', short: 'e' },
         to: { type: 'string' },
+        replicas: { type: 'string' },
         reason: { type: 'string' },
         wait: { type: 'boolean' },
         timeout: { type: 'string' },

@@ -76,6 +76,21 @@ Options:
 ${COMMON}
 `,
   },
+  scale: {
+    summary: 'run another number of instances',
+    page: `Usage: slipway scale --service <ref> --environment <name> --replicas <number> [options]
+
+Runs another number of instances, until the next deployment brings back the
+number of its manifests. Refused where an autoscaler has the number, and while
+a rollout is under way.
+
+Options:
+  -e, --environment <name>  which environment
+  --replicas <number>       how many instances
+  --reason <text>           written down with what you do
+${COMMON}
+`,
+  },
 };
 
 const commands = Object.entries(PAGES)

@@ -422,6 +422,45 @@ describe('slipway', () => {
     expect(wrong.code).toBe(3);
   });
 
+  it('scales, and says why not where somebody else has the number', async () => {
+    const call =
+      'POST /api/delivery/v1/services/component/default/checkout/environments/production/operations/scale';
+    answers = {
+      [call]: [
+        { body: { commandId: 'c', accepted: true, message: 'Scaled to 5' } },
+        {
+          status: 409,
+          body: {
+            error: {
+              name: 'ConflictError',
+              message: 'HorizontalPodAutoscaler/checkout decides',
+            },
+          },
+        },
+      ],
+    };
+    const scale = (replicas: string) =>
+      slipway(
+        ...['scale', '-s', 'checkout', '-e', 'production'],
+        ...['--replicas', replicas, '--reason', 'the sale'],
+      );
+    expect(await scale('5')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('Scaled to 5'),
+    });
+    expect(requests[0].body).toMatchObject({
+      args: { replicas: 5 },
+      reason: 'the sale',
+    });
+    const refused = await scale('6');
+    expect(refused.err).toContain('HorizontalPodAutoscaler/checkout decides');
+    expect(refused.code).not.toBe(0);
+    expect(await scale('many')).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('expected a whole number'),
+    });
+  });
+
   it.each([
     [[], /Usage/],
     [['deploy'], /Unknown command "deploy"/],

@@ -2,6 +2,7 @@ import { Arguments, UsageError, parseArguments } from './arguments';
 import { check } from './commands/check';
 import { release } from './commands/release';
 import { rollback } from './commands/rollback';
+import { scale } from './commands/scale';
 import { status } from './commands/status';
 import { wait } from './commands/wait';
 import { EXIT, Ending, ExitCode } from './exitCodes';
@@ -12,7 +13,7 @@ import { Session, Surroundings, openSession } from './session';
 const COMMANDS: Record<
   Exclude<Arguments['command'], 'help'>,
   (session: Session) => Promise<Ending>
-> = { release, status, check, wait, rollback };
+> = { release, status, check, wait, rollback, scale };
 
 /** Runs one command line; never throws. */
 export async function run(
