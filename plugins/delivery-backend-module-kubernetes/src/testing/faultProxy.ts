@@ -10,7 +10,7 @@ export interface ProxiedRequest {
   query: URLSearchParams;
   body: string;
   isWatch: boolean;
-  /** It would change something: no read, no dry run, no question about rights. */
+  /** It would change something: no read, no dry run, no question about us. */
   isWrite: boolean;
 }
 
@@ -184,7 +184,7 @@ async function read(req: IncomingMessage): Promise<ProxiedRequest> {
     isWrite:
       method !== 'GET' &&
       !url.searchParams.has('dryRun') &&
-      !url.pathname.startsWith('/apis/authorization.k8s.io/'),
+      !/^\/apis\/auth(?:oriz|entic)ation\.k8s\.io\//.test(url.pathname),
   };
 }
 

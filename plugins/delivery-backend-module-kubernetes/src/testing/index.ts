@@ -4,7 +4,7 @@ export {
   readClusterSettings,
 } from './describeOnCluster';
 export { type ClusterControl, describeWithControl } from './clusterControl';
-export { contractHarness } from './contractHarness';
+export { answeredBy, contractHarness } from './contractHarness';
 export { type EngineWorld, openEngineWorld } from './engineWorld';
 export { type FaultProxy, type FaultRule, openFaultProxy } from './faultProxy';
 export { type Load, startLoad } from './load';

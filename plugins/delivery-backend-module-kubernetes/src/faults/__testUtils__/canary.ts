@@ -88,17 +88,56 @@ export async function uidsOf(
   );
 }
 
-/** One generation is left, with one of each thing that belongs to it. */
+/** Whether one generation is left, with one of each thing that belongs to it. */
+export async function isOneGeneration(engine: EngineWorld): Promise<boolean> {
+  const deployments = await objectsOf(engine, 'apps/v1', 'Deployment');
+  const services = await objectsOf(engine, 'v1', 'Service');
+  const maps = await objectsOf(engine, 'v1', 'ConfigMap');
+  const contents = maps.filter(
+    ({ metadata }) => !metadata.name.startsWith('slipway-'),
+  );
+  return (
+    deployments.length === 1 && services.length === 2 && contents.length === 1
+  );
+}
+
+/** Errors: when it does not come to that. */
 export async function expectOneGeneration(engine: EngineWorld): Promise<void> {
-  await poll('one generation is left, with what it needs', async () => {
-    const deployments = await objectsOf(engine, 'apps/v1', 'Deployment');
-    const services = await objectsOf(engine, 'v1', 'Service');
-    const maps = await objectsOf(engine, 'v1', 'ConfigMap');
-    const contents = maps.filter(
-      ({ metadata }) => !metadata.name.startsWith('slipway-'),
-    );
-    return (
-      deployments.length === 1 && services.length === 2 && contents.length === 1
-    );
-  });
+  await poll('one generation is left, with what it needs', () =>
+    isOneGeneration(engine),
+  );
+}
+
+/** Names of what is made of a kind from now on, whoever makes it. */
+export async function recordMade(
+  { world }: EngineWorld,
+  kind: { apiVersion: string; kind: string },
+): Promise<{ names: string[]; stop(): Promise<void> }> {
+  const { client, namespace } = world;
+  const { resourceVersion } = await client.list(kind, { namespace }, quiet);
+  const names: string[] = [];
+  const watching = new AbortController();
+  const watched = client
+    .watch(
+      kind,
+      { namespace, resourceVersion, timeoutSeconds: 600 },
+      event => {
+        if (event.type === 'ADDED') {
+          names.push(event.object.metadata.name);
+        }
+      },
+      watching.signal,
+    )
+    .catch((error: unknown) => {
+      if (!watching.signal.aborted) {
+        throw error;
+      }
+    });
+  return {
+    names,
+    async stop() {
+      watching.abort();
+      await watched;
+    },
+  };
 }
