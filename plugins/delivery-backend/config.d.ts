@@ -62,6 +62,12 @@ export interface Config {
       automation?: boolean;
       /** What happens to a deployment while another one is active. */
       queue?: 'queue' | 'supersede' | 'reject';
+      /**
+       * What is done when others have changed what was deployed. `tell`
+       * (default): it is shown, with who did it. `repair`: what stands in the
+       * plan is written again, at most three times within an hour.
+       */
+      drift?: 'tell' | 'repair';
       /** What blocks a release; repositories can only add to it. */
       policy?: {
         block?: Array<{

@@ -3,8 +3,12 @@ export { fencedApply, fencedDelete, fencedPatch } from './fencedWrite';
 export {
   conflictsOf,
   describeConflicts,
+  fieldsOfOthers,
+  isWrittenByUs,
+  othersEntries,
   ownersOf,
   type FieldConflict,
+  type OthersFields,
 } from './owners';
 export { noteTargetState, readTargetState } from './targetState';
 export { createPlanObjects, type PlanObjectsOptions } from './planObjects';

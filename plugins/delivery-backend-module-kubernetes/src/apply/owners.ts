@@ -1,4 +1,5 @@
 import { KubeApiError, ManagedFieldsEntry } from '../client';
+import { FIELD_MANAGER, TRAFFIC_FIELD_MANAGER } from '../names';
 
 /*
  * Who wrote what. The API server keeps for every field the managers that set
@@ -68,4 +69,109 @@ export function ownersOf(
       atMs: time ? Date.parse(time) : 0,
     }))
     .sort((a, b) => b.atMs - a.atMs);
+}
+
+/** Fields that another manager has, and we have not. */
+export interface OthersFields {
+  manager: string;
+  atMs?: number;
+  /** `.spec.template.spec.containers[name="app"].image` */
+  fields: string[];
+}
+
+type Fields = Record<string, unknown>;
+
+function fieldsIn(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+function fieldsV1Of(entry: ManagedFieldsEntry): Fields[] {
+  return entry.fieldsV1 ? [entry.fieldsV1] : [];
+}
+
+/** What is in a set of fields and in none of the others. */
+function without(fields: Fields, others: Fields[]): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([key, value]) => {
+      const inner = fieldsIn(value);
+      const theirs: Fields[] = others
+        .filter(other => other[key] !== undefined)
+        .map(other => fieldsIn(other[key]));
+      if (theirs.length === 0) {
+        return [[key, inner]];
+      }
+      const rest = without(inner, theirs);
+      return Object.keys(rest).length > 0 ? [[key, rest]] : [];
+    }),
+  );
+}
+
+/** `f:spec`, `k:{"name":"app"}`, `v:"x"` as a path for people. */
+function paths(fields: Fields, above: string): string[] {
+  const below = Object.entries(fields).filter(([key]) => key !== '.');
+  if (below.length === 0) {
+    return [above];
+  }
+  return below.flatMap(([key, value]) => {
+    const name = key.slice(2);
+    const step = key.startsWith('f:')
+      ? `.${name}`
+      : `[${name.replace(/^\{|\}$/g, '').replace(/"([^"]+)":/g, '$1=')}]`;
+    return paths(fieldsIn(value), `${above}${step}`);
+  });
+}
+
+/**
+ * Of who owns which field of an object, what tells that others have written it:
+ * whether we have, and what is theirs alone. Controllers write to `status`, and
+ * scalers by a subresource: neither is told.
+ */
+export function othersEntries(
+  entries: ManagedFieldsEntry[] | undefined,
+): ManagedFieldsEntry[] {
+  const written = (entries ?? []).filter(
+    ({ subresource, manager }) =>
+      !subresource && manager !== 'kube-controller-manager',
+  );
+  const isOurs = ({ manager }: ManagedFieldsEntry) =>
+    manager === FIELD_MANAGER || manager === TRAFFIC_FIELD_MANAGER;
+  const ours = written.filter(isOurs);
+  return [
+    ...(ours.some(({ manager }) => manager === FIELD_MANAGER)
+      ? [{ manager: FIELD_MANAGER }]
+      : []),
+    ...written
+      .filter(entry => !isOurs(entry))
+      .map(({ fieldsV1, ...entry }) => ({
+        ...entry,
+        fieldsV1: without(fieldsV1 ?? {}, ours.flatMap(fieldsV1Of)),
+      }))
+      .filter(({ fieldsV1 }) => Object.keys(fieldsV1).length > 0),
+  ];
+}
+
+/** The same for people, oldest first. */
+export function fieldsOfOthers(
+  entries: ManagedFieldsEntry[] | undefined,
+): OthersFields[] {
+  return othersEntries(entries)
+    .flatMap(({ manager = 'unknown', time, fieldsV1 }) =>
+      fieldsV1
+        ? [
+            {
+              manager,
+              ...(time && { atMs: Date.parse(time) }),
+              fields: paths(fieldsV1, ''),
+            },
+          ]
+        : [],
+    )
+    .sort((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0));
+}
+
+/** Whether we have ever written an object: its labels alone may be copied. */
+export function isWrittenByUs(
+  entries: ManagedFieldsEntry[] | undefined,
+): boolean {
+  return (entries ?? []).some(({ manager }) => manager === FIELD_MANAGER);
 }

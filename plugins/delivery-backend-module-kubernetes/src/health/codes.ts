@@ -64,6 +64,10 @@ export const HEALTH_CODES = [
   'route-backend-unresolved',
   'route-port-mismatch',
   'route-unseen',
+  // What others have done
+  'changed-by-others',
+  'changed-by-admission',
+  'another-copy',
   // What is not known
   'not-watched',
 ] as const;

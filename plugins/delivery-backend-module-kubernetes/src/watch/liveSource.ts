@@ -9,8 +9,10 @@ import {
 import { LiveSource } from '@slipway/backstage-plugin-delivery-node';
 import { ClusterAccess } from '../clusterAccess';
 import { KubeObject } from '../client';
+import { createDigestCheck, DigestCheck, isPodOf } from '../workloads';
 import {
   createCrashEvidence,
+  HealthContext,
   Node,
   Pod,
   PodOwner,
@@ -18,8 +20,9 @@ import {
 } from '../health';
 import { REVISION_ANNOTATION, TARGET_LABEL } from '../names';
 import { createAdoptedPods } from './adoptedPods';
-import { ClusterWatch, subjectUid } from './clusterWatch';
+import { ClusterWatch, subjectUid, WatchedChange } from './clusterWatch';
 import { newsOf, UntoldNews } from './news';
+import { newsOfNode } from './nodeNews';
 import { progressOf } from './progress';
 import { followReplacements } from './replacements';
 import { readTargetObjects } from './targetObjects';
@@ -40,8 +43,10 @@ export function createLiveSource(options: {
   cluster: ClusterAccess;
   watch: ClusterWatch;
   logger: LoggerService;
+  /** Tells what pods really run; shared with those who decide by it. */
+  digests?: DigestCheck;
 }): LiveSource {
-  const { cluster, watch, logger } = options;
+  const { cluster, watch, logger, digests = createDigestCheck() } = options;
 
   return {
     watch(onChange, signal, onNews, onSurroundings) {
@@ -115,13 +120,41 @@ export function createLiveSource(options: {
         }
       }
 
+      /** Which digests belong together is asked of the registry once, not for each look. */
+      function learnDigests(
+        label: string,
+        pods: Pod[],
+        context: HealthContext,
+      ) {
+        const doubtful = pods
+          .map(pod => ({ pod, instance: readInstance(pod, context) }))
+          .find(({ pod, instance }) => digests.isNeeded(instance, pod));
+        if (doubtful) {
+          digests.learn(doubtful.instance, doubtful.pod, signal).then(
+            () => mark([label]),
+            error => {
+              if (!signal.aborted) {
+                logger.debug(`The digests of an image: ${error}`);
+              }
+            },
+          );
+        }
+      }
+
       function look(label: string, namespace: string): Look {
         const objects = readTargetObjects(watch, label, namespace);
         const nowMs = Date.now();
         const context = { ...objects, nowMs, lastLines: evidence.known };
         const others = adopted.of(label, objects.deployments);
+        const ownerOf = (pod: Pod) =>
+          objects.deployments.find(deployment => isPodOf(pod, deployment));
         const instances = [
-          ...objects.pods.map(pod => readInstance(pod, context)),
+          ...objects.pods.map(pod =>
+            digests.glance(readInstance(pod, context), {
+              pod,
+              deployment: ownerOf(pod),
+            }),
+          ),
           ...others.map(({ pod, generation }) => ({
             ...readInstance(pod, context),
             generation,
@@ -135,6 +168,7 @@ export function createLiveSource(options: {
         ) {
           unexplained.add(label);
         }
+        learnDigests(label, objects.pods, context);
         if (evidence.isNeeded(objects.pods)) {
           // A dead container's last words come a moment later than its death.
           evidence.gather(objects.pods, signal).then(
@@ -197,11 +231,28 @@ export function createLiveSource(options: {
           onNews?.({ ...news, target: located.target });
         }
       }
+      /** A node is no target's: each that has pods there hears of it. */
+      function tellOfNode({ kind, before, after }: WatchedChange) {
+        const node = after ?? before;
+        if (kind !== 'Node' || !node || !nodeChanged(before, after)) {
+          return;
+        }
+        for (const label of new Set(labelsOnNode(watch, node))) {
+          const pods = (watch.labelled('Pod', label) as Pod[]).filter(
+            ({ spec }) => spec?.nodeName === node.metadata.name,
+          );
+          const news = newsOfNode({ before, after }, pods);
+          if (news) {
+            tellNews(label, news);
+          }
+        }
+      }
       const noteReplacement = followReplacements(watch, tellNews, signal);
 
       const stops = [
         watch.onChange(changes => {
           for (const change of onNews ? changes : []) {
+            tellOfNode(change);
             const object = change.after ?? change.before;
             const [label] = object ? labelsOf(change.kind, object) : [];
             if (label !== undefined) {
@@ -240,7 +291,12 @@ export function createLiveSource(options: {
       );
       watch.start(signal);
       for (const label of watch.labels()) {
-        for (const kind of ['Pod', 'Deployment', 'ReplicaSet']) {
+        for (const kind of [
+          'Pod',
+          'Deployment',
+          'ReplicaSet',
+          'HorizontalPodAutoscaler',
+        ]) {
           for (const object of watch.labelled(kind, label)) {
             follow(uids, kind, undefined, object);
           }

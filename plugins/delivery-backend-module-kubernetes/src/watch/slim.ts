@@ -1,5 +1,10 @@
 import { KubeObject } from '../client';
-import { FIELD_MANAGER, TRAFFIC_FIELD_MANAGER } from '../names';
+import { othersEntries } from '../apply';
+import {
+  FIELD_MANAGER,
+  IMAGES_ANNOTATION,
+  TRAFFIC_FIELD_MANAGER,
+} from '../names';
 
 const MAX_ANNOTATION = 1_024;
 const MAX_TEXT = 2_048;
@@ -106,16 +111,33 @@ export function slimPod(object: KubeObject): KubeObject {
   };
 }
 
-/** A Deployment or ReplicaSet: of its template only the labels and ports. */
+/**
+ * A Deployment or ReplicaSet: of its template only the labels, ports and
+ * images; of who owns which field what tells that others have written it.
+ */
 export function slimOwner(object: KubeObject): KubeObject {
   const spec = fields(object.spec);
   const template = fields(spec.template);
+  const slim = slimMetadata(object);
+  const others = othersEntries(object.metadata.managedFields);
+  const images = fields(fields(template.metadata).annotations)[
+    IMAGES_ANNOTATION
+  ];
   return {
-    ...slimMetadata(object),
+    ...slim,
+    metadata: {
+      ...slim.metadata,
+      ...(others.length > 0 && { managedFields: others }),
+    },
     spec: {
       ...pick(spec, ['replicas', 'paused', 'selector']),
       template: {
-        metadata: pick(template.metadata, ['labels']),
+        metadata: {
+          ...pick(template.metadata, ['labels']),
+          ...(images !== undefined && {
+            annotations: { [IMAGES_ANNOTATION]: images },
+          }),
+        },
         spec: {
           containers: each(fields(template.spec).containers, [
             'name',

@@ -1,9 +1,16 @@
 import {
+  Drift,
   InstanceState,
   TargetCause,
 } from '@slipway/backstage-plugin-delivery-common';
 import { explain, Finding, HealthCode, HealthContext, Pod } from '../health';
 import { GENERATION_LABEL, ROLE_LABEL } from '../names';
+import {
+  copyDrift,
+  editsOf,
+  rewrittenImages,
+  withoutCopies,
+} from '../workloads';
 import { KindStatus } from './clusterWatch';
 import { TargetObjects } from './targetObjects';
 
@@ -109,6 +116,7 @@ export function targetCauses(
           ),
       )
       .map(finding => toCause(finding, objects)),
+    ...drifted(objects, context.nowMs),
     ...notWatched(watches, namespace, context.nowMs),
   ];
 }
@@ -152,6 +160,40 @@ function toCause(
     about: `${about.kind}/${about.name}`,
     ...(generation && { generation }),
   };
+}
+
+const DRIFT_CODES: Record<Drift['kind'], HealthCode> = {
+  edited: 'changed-by-others',
+  admission: 'changed-by-admission',
+  copy: 'another-copy',
+};
+
+/** What others have changed, told as soon as it is seen. */
+function drifted(
+  { deployments }: Pick<TargetObjects, 'deployments'>,
+  nowMs: number,
+): TargetCause[] {
+  const found = deployments
+    .filter(({ metadata }) => metadata.labels?.[ROLE_LABEL] === 'workload')
+    .map(object => ({ object }));
+  const { ours, copies } = withoutCopies(found);
+  return [
+    ...ours.flatMap(({ object }) => [
+      ...editsOf(object),
+      ...rewrittenImages(object),
+    ]),
+    ...copies.map(({ object }) => copyDrift(object)),
+  ].map(({ kind, about, message, atMs }) => ({
+    code: DRIFT_CODES[kind],
+    summary: message,
+    ...(kind === 'edited' && {
+      action:
+        'Take over to write again what was deployed, or put the change into the manifests',
+    }),
+    sinceMs: atMs ?? nowMs,
+    level: 'warning' as const,
+    about,
+  }));
 }
 
 /** What is not seen is not known to be well. */

@@ -79,14 +79,33 @@ describe('What a pod really runs', () => {
     );
   });
 
-  it('is not accused while the registry does not say what belongs to the index', async () => {
+  it('is not known while the registry does not say what belongs to the index', async () => {
     const away = createDigestCheck(async () => {
       throw new Error('the registry is away');
     });
     const silent = createDigestCheck();
     for (const using of [away, silent]) {
       const instance = await check(OTHER, undefined, using);
-      expect(instance).toEqual(running(OTHER));
+      expect(instance).toEqual({ ...running(OTHER), digests: undefined });
     }
+  });
+
+  it('is told to who looks without asking the registry, once that was asked', async () => {
+    let asked = 0;
+    const seen = createDigestCheck(async () => {
+      asked += 1;
+      return [PLATFORM];
+    });
+    const objects = { pod, deployment: deployment() };
+    expect(seen.isNeeded(running(INDEX), pod)).toBe(false);
+    expect(seen.isNeeded(running(PLATFORM), pod)).toBe(true);
+    expect(seen.glance(running(PLATFORM), objects).digests).toBeUndefined();
+    await seen.learn(running(PLATFORM), pod, signal);
+    expect(seen.isNeeded(running(PLATFORM), pod)).toBe(false);
+    expect(seen.glance(running(PLATFORM), objects)).toEqual(running(INDEX));
+    expect(seen.glance(running(OTHER), objects).cause?.code).toBe(
+      'image-mismatch',
+    );
+    expect(asked).toBe(1);
   });
 });

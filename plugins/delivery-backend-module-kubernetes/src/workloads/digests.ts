@@ -6,6 +6,7 @@ import {
 import { ownersOf } from '../apply';
 import { Pod, PodOwner, timeMs } from '../health';
 import { FIELD_MANAGER, IMAGES_ANNOTATION } from '../names';
+import { readImages } from './images';
 
 /** Images that are told apart, remembered: what a digest names never changes. */
 const MAX_REMEMBERED = 500;
@@ -34,6 +35,15 @@ export interface DigestCheck {
     objects: { pod: Pod; deployment: PodOwner },
     signal: AbortSignal,
   ): Promise<InstanceState>;
+  /** The same from what is known already; asks nobody. */
+  glance(
+    instance: InstanceState,
+    objects: { pod: Pod; deployment: PodOwner | undefined },
+  ): InstanceState;
+  /** Whether `glance` would know more after `learn`. */
+  isNeeded(instance: InstanceState, pod: Pod): boolean;
+  /** Asks the registry for what `glance` needs; never throws for what it does not answer. */
+  learn(instance: InstanceState, pod: Pod, signal: AbortSignal): Promise<void>;
 }
 
 export function createDigestCheck(
@@ -57,6 +67,8 @@ export function createDigestCheck(
       const found = await platformDigests(reference, signal);
       if (found) {
         remember(known, reference, found);
+      } else {
+        remember(failedAtMs, reference, Date.now());
       }
       return found;
     } catch {
@@ -67,30 +79,82 @@ export function createDigestCheck(
     }
   }
 
-  return {
-    async check(instance, { pod, deployment }, signal) {
-      const expected = expectedImages(pod);
-      const digests = { ...instance.digests };
-      let cause: HealthCause | undefined;
-      for (const [image, digest] of Object.entries(digests)) {
-        const reference = expected.get(image);
-        const wanted = reference?.slice(reference.lastIndexOf('@') + 1);
-        if (reference && wanted && wanted !== digest) {
-          const platforms = await platformsOf(reference, signal);
-          if (platforms?.includes(digest)) {
-            digests[image] = wanted;
-          } else if (platforms) {
-            cause ??= mismatch({ image, wanted, digest, pod, deployment });
-          }
-        }
+  /** What is known of a reference now: `undefined`, it was not asked for yet. */
+  function knownOf(reference: string): Digest[] | 'unknown' | undefined {
+    const before = known.get(reference);
+    if (before) {
+      return before;
+    }
+    return Date.now() - (failedAtMs.get(reference) ?? 0) < ASK_AGAIN_MS
+      ? 'unknown'
+      : undefined;
+  }
+
+  /** References of which it has to be asked what belongs to them. */
+  function doubtful(instance: InstanceState, pod: Pod): string[] {
+    const expected = expectedImages(pod);
+    return Object.entries(instance.digests ?? {}).flatMap(([image, digest]) => {
+      const reference = expected.get(image);
+      return reference && digestIn(reference) !== digest ? [reference] : [];
+    });
+  }
+
+  function glance(
+    instance: InstanceState,
+    { pod, deployment }: { pod: Pod; deployment: PodOwner | undefined },
+  ): InstanceState {
+    const expected = expectedImages(pod);
+    const digests = { ...instance.digests };
+    let cause: HealthCause | undefined;
+    for (const [image, digest] of Object.entries(digests)) {
+      const reference = expected.get(image);
+      const wanted = reference && digestIn(reference);
+      const platforms = reference && knownOf(reference);
+      if (!wanted || wanted === digest) {
+        continue;
       }
-      return {
-        ...instance,
-        ...(instance.digests && { digests }),
-        ...(!instance.cause && cause && { cause }),
-      };
+      if (!Array.isArray(platforms)) {
+        // It may be the index' image of this platform, or anything else.
+        delete digests[image];
+        continue;
+      }
+      if (platforms.includes(digest)) {
+        digests[image] = wanted;
+      } else if (deployment) {
+        cause ??= mismatch({ image, wanted, digest, pod, deployment });
+      }
+    }
+    return {
+      ...instance,
+      ...(instance.digests && {
+        digests: Object.keys(digests).length > 0 ? digests : undefined,
+      }),
+      ...(!instance.cause && cause && { cause }),
+    };
+  }
+
+  return {
+    glance,
+    isNeeded: (instance, pod) =>
+      doubtful(instance, pod).some(
+        reference => knownOf(reference) === undefined,
+      ),
+    async learn(instance, pod, signal) {
+      for (const reference of doubtful(instance, pod)) {
+        await platformsOf(reference, signal);
+      }
+    },
+    async check(instance, objects, signal) {
+      for (const reference of doubtful(instance, objects.pod)) {
+        await platformsOf(reference, signal);
+      }
+      return glance(instance, objects);
     },
   };
+}
+
+function digestIn(reference: string): string {
+  return reference.slice(reference.lastIndexOf('@') + 1);
 }
 
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
@@ -103,27 +167,10 @@ function remember<T>(map: Map<string, T>, key: string, value: T): void {
 
 /** Image name of the definition to the reference that its container should run. */
 function expectedImages(pod: Pod): Map<string, string> {
-  const text = pod.metadata.annotations?.[IMAGES_ANNOTATION] ?? '{}';
-  const expected = new Map<string, string>();
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) {
-      return expected;
-    }
-    throw error;
-  }
-  const entries: unknown[] = Object.values(
-    typeof content === 'object' && content !== null ? content : {},
+  const wanted = readImages(pod.metadata.annotations?.[IMAGES_ANNOTATION]);
+  return new Map(
+    [...wanted.values()].map(({ image, reference }) => [image, reference]),
   );
-  for (const entry of entries) {
-    const [image, reference]: unknown[] = Array.isArray(entry) ? entry : [];
-    if (typeof image === 'string' && typeof reference === 'string') {
-      expected.set(image, reference);
-    }
-  }
-  return expected;
 }
 
 function mismatch(found: {

@@ -22,12 +22,13 @@ import {
   SCALED_ANNOTATION,
 } from '../names';
 import { parseScale } from './deploymentManifest';
+import { copyDrift, editsOf, rewrittenImages, rewrittenPods } from './drift';
 import { createDigestCheck, DigestCheck } from './digests';
 import {
   isPodOf,
   LiveDeployment,
   readAdoptedPods,
-  readDeployments,
+  readAllDeployments,
   readPods,
 } from './readTarget';
 
@@ -68,10 +69,14 @@ async function look(
   const { cluster, evidence, digests = createDigestCheck() } = options;
   const { client } = cluster;
   const namespace = await cluster.namespaceOf(target);
-  const [all, labelled] = await Promise.all([
-    readDeployments(client, target, namespace, signal),
+  const [{ ours: all, copies }, everyPod] = await Promise.all([
+    readAllDeployments(client, target, namespace, signal),
     readPods(client, target, namespace, signal),
   ]);
+  // Pods of a copy are nobody's instances: what is ours must not be taken for whole by them.
+  const labelled = everyPod.filter(
+    pod => !copies.some(({ object }) => isPodOf(pod, object)),
+  );
   const observedAtMs = Date.now();
   const deployments = all.filter(
     ({ object }) => !object.metadata.deletionTimestamp,
@@ -103,9 +108,18 @@ async function look(
     ),
   );
   const ours = serving.filter(({ role }) => role === 'workload');
+  const drift = [
+    ...ours.flatMap(({ object, generation }) => [
+      ...editsOf(object),
+      ...rewrittenImages(object),
+      ...rewrittenPods(object, mismatchesOf(states, generation)),
+    ]),
+    ...copies.map(({ object }) => copyDrift(object)),
+  ];
   return {
     known: {
       generations: [...states, ...replacedInPlace(ours, labelled, context)],
+      ...(drift.length > 0 && { drift }),
     },
     observedAtMs,
     reflects:
@@ -135,6 +149,17 @@ async function writtenRevision(
     }
     throw error;
   }
+}
+
+/** Instances of a generation that are known to run other bytes than its Plan's. */
+function mismatchesOf(states: GenerationState[], generation: string): number {
+  return states
+    .filter(state => state.generation === generation)
+    .flatMap(({ instances }) => instances)
+    .filter(
+      ({ cause, phase }) =>
+        cause?.code === 'image-mismatch' && phase !== 'stopping',
+    ).length;
 }
 
 function generationOf({ metadata }: Pod): string | undefined {

@@ -8,6 +8,8 @@ import {
   targetLabel,
 } from '../names';
 
+import { withoutCopies } from './drift';
+
 /** `workload`: ours; `adopted`: was there before us, and is given back. */
 export type DeploymentRole = 'workload' | 'adopted';
 
@@ -20,19 +22,33 @@ export interface LiveDeployment {
   inPlace: boolean;
 }
 
-/** The Deployments of a target, from the API and not from a cache. */
+/**
+ * The Deployments of a target, from the API and not from a cache; without what
+ * only carries its labels.
+ */
 export async function readDeployments(
   client: KubeClient,
   target: TargetRef,
   namespace: string,
   signal: AbortSignal,
 ): Promise<LiveDeployment[]> {
+  const { ours } = await readAllDeployments(client, target, namespace, signal);
+  return ours;
+}
+
+/** The same, with what only carries a target's labels. */
+export async function readAllDeployments(
+  client: KubeClient,
+  target: TargetRef,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<{ ours: LiveDeployment[]; copies: LiveDeployment[] }> {
   const { items } = await client.list(
     { apiVersion: 'apps/v1', kind: 'Deployment' },
     { namespace, labelSelector: `${TARGET_LABEL}=${targetLabel(target)}` },
     signal,
   );
-  return items.flatMap((object: PodOwner) => {
+  const found = items.flatMap((object: PodOwner) => {
     const labels = object.metadata.labels ?? {};
     const role = labels[ROLE_LABEL];
     const generation = labels[GENERATION_LABEL];
@@ -49,6 +65,7 @@ export async function readDeployments(
       } as LiveDeployment,
     ];
   });
+  return withoutCopies(found);
 }
 
 /** The pods that carry the target's label. */

@@ -13,7 +13,7 @@ import { ADOPTED_ANNOTATION, GENERATION_LABEL } from '../names';
 import { DEFAULT_POLICY, KubePlan, ManifestPolicy, readPlan } from '../plan';
 import { retire } from './adoption';
 import { ClusterTraffic } from '../traffic';
-import { createDigestCheck, PlatformDigests } from './digests';
+import { createDigestCheck, DigestCheck, PlatformDigests } from './digests';
 import { ensureInPlace, ensureOwn } from './ensure';
 import { inspectPlan } from './inspect';
 import { observeWorkloads } from './observeWorkloads';
@@ -30,6 +30,8 @@ export interface WorkloadsOptions {
     Partial<Pick<ClusterTraffic, 'release'>>;
   /** To tell the digest of an index from those of its platforms. */
   platformDigests?: PlatformDigests;
+  /** The same, shared with those who show it. */
+  digests?: DigestCheck;
   policy?: ManifestPolicy;
 }
 
@@ -39,7 +41,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
   const { seen = cluster } = options;
   const { client } = cluster;
   const evidence = createCrashEvidence({ client });
-  const digests = createDigestCheck(options.platformDigests);
+  const digests = options.digests ?? createDigestCheck(options.platformDigests);
   const plans = new WeakMap<Plan, KubePlan>();
 
   function kubePlanOf(plan: Plan): KubePlan {

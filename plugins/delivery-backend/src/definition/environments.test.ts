@@ -34,6 +34,7 @@ describe('readEnvironments', () => {
         connection: { type: 'local', name: 'default' },
         automation: true,
         queue: 'supersede',
+        drift: 'tell',
         policy: { block: [] },
         order: 0,
       },
@@ -44,6 +45,7 @@ describe('readEnvironments', () => {
         connection: { type: 'kubernetes', name: 'eu' },
         automation: false,
         queue: 'reject',
+        drift: 'tell',
         policy: { block: [{ severity: 'high', fixable: true }] },
         order: 1,
       },
@@ -61,6 +63,10 @@ describe('readEnvironments', () => {
         { name: 'a', connection: LOCAL },
       ],
       /environments\[1\]\.name: .*a second time/,
+    ],
+    [
+      [{ name: 'a', connection: LOCAL, drift: 'repare' }],
+      /environments\[0\]\.drift: expected one of tell, repair.*Did you mean "repair"/,
     ],
     [
       [{ name: 'a', connection: LOCAL, polcy: {} }],

@@ -17,6 +17,8 @@ export interface EnvironmentConfig {
   automation: boolean;
   /** What happens to a deployment while another one is active. */
   queue: 'queue' | 'supersede' | 'reject';
+  /** What is done about what others have changed; default `tell`. */
+  drift?: 'tell' | 'repair';
   /** The floor; definitions only add to it. */
   policy: { block: PolicyRule[] };
   /** Place in the promotion order, from 0. */
@@ -25,6 +27,7 @@ export interface EnvironmentConfig {
 
 const KEY = 'delivery.environments';
 const QUEUES = ['queue', 'supersede', 'reject'] as const;
+const DRIFT = ['tell', 'repair'] as const;
 const SEVERITIES: readonly Severity[] = [
   'critical',
   'high',
@@ -68,6 +71,7 @@ function readEnvironment(
     'connection',
     'automation',
     'queue',
+    'drift',
     'policy',
   ]);
   const name = entry.getString('name');
@@ -97,6 +101,11 @@ function readEnvironment(
       entry.getOptionalString('queue') ?? 'supersede',
       QUEUES,
       `${at}.queue`,
+    ),
+    drift: oneOf(
+      entry.getOptionalString('drift') ?? 'tell',
+      DRIFT,
+      `${at}.drift`,
     ),
     policy: {
       block: (policy?.getOptionalConfigArray('block') ?? []).map(

@@ -12,7 +12,8 @@ import {
   Fencing,
   Plan,
 } from '@slipway/backstage-plugin-delivery-node';
-import { convergeSteps, prunedRevision, sameShares } from './convergeSteps';
+import { isRepairWrite } from '../rollout';
+import { convergeSteps, isInForce, prunedRevision } from './convergeSteps';
 import { LeaseKeeper } from './leaseKeeper';
 import { PlanCache } from './planCache';
 import { withTimeLimit } from './timeLimit';
@@ -58,7 +59,9 @@ export async function converge(options: {
   const fence: Fence = {
     epoch: keeper.lease.epoch,
     revision: desired.revision,
-    ...(record.conflict?.takeOver && { takeOver: true as const }),
+    ...((record.conflict?.takeOver || isRepairWrite(record)) && {
+      takeOver: true as const,
+    }),
   };
   let wrote = false;
 
@@ -157,7 +160,7 @@ export async function converge(options: {
 
   if (steps.requestShares) {
     await write('Setting the traffic', traffic.fencing, signal =>
-      traffic.request(target, fence, desired.shares, signal),
+      traffic.request(target, fence, desired.shares, signal, desired.routes),
     );
   }
 
@@ -173,7 +176,7 @@ export async function converge(options: {
     if (
       !isKnown(seen) ||
       seen.reflects < desired.revision ||
-      !sameShares(seen.known.accepted, desired.shares)
+      !isInForce(seen.known, desired)
     ) {
       // The router has not taken them yet: nothing is taken away.
       return { wrote, applied: record.applied };

@@ -1,4 +1,6 @@
 export { decide } from './decide';
+export { beginRepair, decideDrift, isRepairWrite } from './drift';
+export type { DriftMode } from './drift';
 export { emptyRecord } from './emptyRecord';
 export { lower, type Program } from './lower';
 export { sameRoutes } from './routes';

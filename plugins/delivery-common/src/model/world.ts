@@ -99,9 +99,33 @@ export interface GenerationState {
   cause?: HealthCause;
 }
 
+/**
+ * Something of a target that is not as we wrote it, while nothing of ours is
+ * being written.
+ *
+ * @public
+ */
+export interface Drift {
+  /**
+   * `edited`: somebody has written it since. `admission`: it is changed on its
+   * way in, each time that it is written. `copy`: something else passes for
+   * ours. Only the first is put right by writing it again.
+   */
+  kind: 'edited' | 'admission' | 'copy';
+  /** What it is about, as the environment calls it: `Deployment/checkout`. */
+  about: string;
+  /** What is different, and who did it; the same as long as nothing changes. */
+  message: string;
+  /** The program that did it, where the environment tells. */
+  by?: string;
+  atMs?: number;
+}
+
 /** @public */
 export interface WorkloadsState {
   generations: GenerationState[];
+  /** What others have changed; absent: nothing, or the adapter cannot tell. */
+  drift?: Drift[];
 }
 
 /** @public */

@@ -1,0 +1,170 @@
+import { Drift } from '@slipway/backstage-plugin-delivery-common';
+import { fieldsOfOthers, isWrittenByUs, OthersFields } from '../apply';
+import { PodOwner } from '../health';
+import { GENERATION_LABEL, IMAGES_ANNOTATION, LABEL_PREFIX } from '../names';
+import { readImages } from './images';
+
+/*
+ * What of a target's Deployments is not as we wrote it, from the objects alone.
+ * Who wrote which field is what the API server keeps; it knows programs, not
+ * people. What others only add beside what a Plan says (notes, marks of their
+ * tools in `metadata`) is theirs, and no drift; what reaches the pods is.
+ */
+
+/** What `kubectl` notes for itself, and a restart by it. */
+const NOTES = /\.annotations\.(?:kubectl\.|deployment\.)?kubernetes\.io\//;
+const MARKS = new RegExp(
+  `^\\.metadata\\.(?:annotations|labels)\\.${LABEL_PREFIX.replace(
+    '.',
+    '\\.',
+  )}/`,
+);
+const MOST_FIELDS = 6;
+
+function isOurField(field: string): boolean {
+  return (
+    (field.startsWith('.spec.') &&
+      // Seen as another number of instances, and met as a conflict.
+      field !== '.spec.replicas' &&
+      !NOTES.test(field)) ||
+    MARKS.test(field)
+  );
+}
+
+/**
+ * Sorts Deployments that carry a target's labels into ours and those that only
+ * carry them, such as a copy that somebody has made with `kubectl`. A restored
+ * cluster may have forgotten who wrote what: what stands alone is ours.
+ */
+export function withoutCopies<T extends { object: PodOwner }>(
+  found: T[],
+): { ours: T[]; copies: T[] } {
+  const ours = found.filter(({ object }) =>
+    isWrittenByUs(object.metadata.managedFields),
+  );
+  const copies = found.filter(
+    ({ object }) =>
+      !isWrittenByUs(object.metadata.managedFields) &&
+      ours.some(
+        other =>
+          other.object.metadata.labels?.[GENERATION_LABEL] ===
+          object.metadata.labels?.[GENERATION_LABEL],
+      ),
+  );
+  return { ours: found.filter(one => !copies.includes(one)), copies };
+}
+
+/** What others have changed of a Deployment of ours. */
+export function editsOf({ kind, metadata }: PodOwner): Drift[] {
+  const about = `${kind}/${metadata.name}`;
+  return fieldsOfOthers(metadata.managedFields).flatMap(
+    ({ manager, atMs, fields }): Drift[] => {
+      const changed = fields.filter(isOurField).sort();
+      return changed.length === 0
+        ? []
+        : [
+            {
+              kind: 'edited',
+              about,
+              message: `${kind} "${metadata.name}": ${listOf(
+                changed,
+              )} changed by ${describe({ manager, atMs })}`,
+              by: manager,
+              ...(atMs !== undefined && { atMs }),
+            },
+          ];
+    },
+  );
+}
+
+function listOf(fields: string[]): string {
+  const more = fields.length - MOST_FIELDS;
+  return `${fields.slice(0, MOST_FIELDS).join(', ')}${
+    more > 0 ? ` and ${more} more` : ''
+  }${fields.length === 1 ? ' was' : ' were'}`;
+}
+
+function describe({ manager, atMs }: Omit<OthersFields, 'fields'>): string {
+  return atMs === undefined
+    ? `"${manager}"`
+    : `"${manager}" at ${new Date(atMs).toISOString()}`;
+}
+
+/**
+ * Images of a Deployment that nobody else owns and that are not what we wrote:
+ * a mutating webhook changes them whenever they are written.
+ */
+export function rewrittenImages(deployment: PodOwner): Drift[] {
+  const { template } = deployment.spec ?? {};
+  const wanted = readImages(
+    template?.metadata?.annotations?.[IMAGES_ANNOTATION],
+  );
+  const isEdited = fieldsOfOthers(deployment.metadata.managedFields).some(
+    ({ fields }) =>
+      fields.some(field => /\.containers\[.*\.image$/.test(field)),
+  );
+  return (template?.spec?.containers ?? []).flatMap(
+    ({ name, image }): Drift[] => {
+      const reference = wanted.get(name)?.reference;
+      return reference && image && image !== reference && !isEdited
+        ? [
+            {
+              kind: 'admission',
+              about: `${deployment.kind}/${deployment.metadata.name}`,
+              message: `${deployment.kind} "${deployment.metadata.name}": the image of container "${name}" is "${image}" and not "${reference}", and nobody has edited it: a mutating admission webhook changes what is written`,
+            },
+          ]
+        : [];
+    },
+  );
+}
+
+/** Something with our labels that we have not made. */
+export function copyDrift({ kind, metadata }: PodOwner): Drift {
+  const [maker] = fieldsOfOthers(metadata.managedFields);
+  return {
+    kind: 'copy',
+    about: `${kind}/${metadata.name}`,
+    message: `${kind} "${metadata.name}" carries the labels of generation ${
+      metadata.labels?.[GENERATION_LABEL]
+    } and was made by ${
+      maker ? describe(maker) : 'somebody else'
+    }: its pods get requests too. Delete it, or take the labels of ${LABEL_PREFIX} off it and its pods`,
+    ...(maker && { by: maker.manager }),
+    ...(maker?.atMs !== undefined && { atMs: maker.atMs }),
+  };
+}
+
+/**
+ * Whether a Deployment's pods are all of its present template: before that,
+ * other pods than it asks for are on their way out.
+ */
+export function isSettled({ metadata, spec, status }: PodOwner): boolean {
+  const wanted = spec?.replicas ?? 1;
+  return (
+    (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
+    (status?.updatedReplicas ?? 0) === wanted &&
+    (status?.replicas ?? 0) === wanted
+  );
+}
+
+/** Pods that run other bytes than their Deployment says, which is as we wrote it. */
+export function rewrittenPods(
+  deployment: PodOwner,
+  mismatches: number,
+): Drift[] {
+  const drifted =
+    mismatches > 0 &&
+    isSettled(deployment) &&
+    editsOf(deployment).length === 0 &&
+    rewrittenImages(deployment).length === 0;
+  return drifted
+    ? [
+        {
+          kind: 'admission',
+          about: `${deployment.kind}/${deployment.metadata.name}`,
+          message: `Pods of ${deployment.kind} "${deployment.metadata.name}" run another image than it says: an admission webhook changes pods`,
+        },
+      ]
+    : [];
+}

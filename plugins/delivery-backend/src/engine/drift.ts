@@ -1,0 +1,57 @@
+import {
+  Actor,
+  stringifyTarget,
+  TargetRecord,
+  World,
+  isKnown,
+} from '@slipway/backstage-plugin-delivery-common';
+import { beginRepair, decideDrift } from '../rollout';
+import { Changes } from './changes';
+import { EngineContext } from './context';
+import { activeRollout } from './deploymentRows';
+
+/** What runs while nobody looks acts as the plugin. */
+const PLUGIN: Actor = { type: 'plugin', ref: 'plugin:delivery' };
+
+/**
+ * Tells what others have changed and, where the environment says so, begins to
+ * put it right: with the write that follows this look.
+ */
+export function heedDrift(options: {
+  context: Pick<EngineContext, 'environments'>;
+  changes: Changes;
+  /** As it was decided. */
+  record: TargetRecord;
+  world: World;
+  nowMs: number;
+}): { record: TargetRecord; repairs: boolean; wakeAtMs?: number } {
+  const { context, changes, record, world, nowMs } = options;
+  const { target, hold } = changes.row;
+  const { drift, repair, events, wakeAtMs } = decideDrift({
+    record,
+    workloads: world.workloads,
+    mode: context.environments.get(target.environment)?.drift ?? 'tell',
+    busy: activeRollout(record.rollout) !== undefined,
+    held: hold !== undefined,
+    nowMs,
+  });
+  events.forEach(event => changes.event(event));
+  const { drift: _, ...rest } = record;
+  const told = { ...rest, ...(drift && { drift }) };
+  if (!repair) {
+    return { record: told, repairs: false, wakeAtMs };
+  }
+  changes.audits.push({
+    actor: PLUGIN,
+    verb: 'repair-drift',
+    subject: stringifyTarget(target),
+    reason: repair.cause,
+    outcome: `The stable plan ${record.stable?.planId} is applied again, for the ${repair.attempt}. time of late`,
+  });
+  const reflects = isKnown(world.workloads) ? world.workloads.reflects : 0;
+  return {
+    record: beginRepair(told, reflects, nowMs),
+    repairs: true,
+    wakeAtMs,
+  };
+}
