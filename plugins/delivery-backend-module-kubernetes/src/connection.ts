@@ -30,6 +30,7 @@ import {
   createClusterWatch,
   createLiveSource,
   createWatchedReader,
+  createWorkloadsGlance,
 } from './watch';
 import {
   createDelegatedRollout,
@@ -111,7 +112,10 @@ export function createKubernetesConnection(
         limits: DEFAULT_RENDER_LIMITS,
       }),
     ],
-    workloads,
+    workloads: {
+      ...workloads,
+      glance: createWorkloadsGlance({ cluster, watch }),
+    },
     traffic,
     delegated: createDelegatedRollout({ cluster, seen }),
     objects: {

@@ -5,6 +5,7 @@ export {
   type KindStatus,
   type WatchedChange,
 } from './clusterWatch';
+export { createWorkloadsGlance } from './glanceAtWorkloads';
 export { createLiveSource } from './liveSource';
 export { createWatchedReader } from './watchedReader';
 export { readTargetObjects, type TargetObjects } from './targetObjects';

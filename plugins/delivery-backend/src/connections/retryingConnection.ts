@@ -114,6 +114,9 @@ function standIn(
       ensure: async (...args) => ready().workloads.ensure(...args),
       observe: async (...args) =>
         actual ? actual.workloads.observe(...args) : unknown(),
+      get glance() {
+        return actual?.workloads.glance;
+      },
       remove: async (...args) => ready().workloads.remove(...args),
     },
     traffic: {

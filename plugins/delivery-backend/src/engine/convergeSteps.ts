@@ -3,8 +3,10 @@ import {
   isKnown,
   TargetRecord,
   TrafficShare,
+  TrafficState,
   World,
 } from '@slipway/backstage-plugin-delivery-common';
+import { sameRoutes } from '../rollout';
 import { activeRollout } from './deploymentRows';
 
 /** What is missing between the world and the desired state, in safe order. */
@@ -41,6 +43,16 @@ export function sameShares(a: TrafficShare[], b: TrafficShare[]): boolean {
 /** A record of before pruning was told apart was pruned with everything else. */
 export function prunedRevision(applied: TargetRecord['applied']): number {
   return applied?.prunedRevision ?? applied?.revision ?? 0;
+}
+
+/** Whether the router has taken the shares and the routes that are wanted. */
+export function isInForce(
+  { accepted, routes }: TrafficState,
+  desired: Desired,
+): boolean {
+  return (
+    sameShares(accepted, desired.shares) && sameRoutes(routes, desired.routes)
+  );
 }
 
 /**
@@ -96,7 +108,7 @@ export function convergeSteps(
     !isKnown(world.traffic) ||
     !writtenBefore ||
     world.traffic.reflects < desired.revision ||
-    !sameShares(world.traffic.known.accepted, desired.shares);
+    !isInForce(world.traffic.known, desired);
   return steps;
 }
 

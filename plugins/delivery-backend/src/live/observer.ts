@@ -162,7 +162,9 @@ export function createObserver(options: ObserverOptions): Observer {
               attempt<Observed<WorkloadsState>>(
                 'The state of the instances',
                 target,
-                signal => connection.workloads.observe(target, signal),
+                signal =>
+                  connection.workloads.glance?.(target, signal) ??
+                  connection.workloads.observe(target, signal),
                 unknown => ({ unknown, sinceMs: clock() }),
               ),
             ),

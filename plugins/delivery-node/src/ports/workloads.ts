@@ -50,6 +50,16 @@ export interface Workloads {
     target: TargetRef,
     signal: AbortSignal,
   ): Promise<Observed<WorkloadsState>>;
+  /**
+   * The same for people who look at a target that the live source has told
+   * nothing of: it asks the environment nothing, and may be behind by a moment.
+   * Nothing is decided by it. Absent: `observe` is asked, for all viewers
+   * together.
+   */
+  glance?(
+    target: TargetRef,
+    signal: AbortSignal,
+  ): Promise<Observed<WorkloadsState>>;
   remove(
     target: TargetRef,
     fence: Fence,
