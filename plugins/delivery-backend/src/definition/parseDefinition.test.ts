@@ -783,7 +783,13 @@ describe('hostile files', () => {
     ],
     ['brackets without end', '['.repeat(500_000), /open brackets/],
     ['maps without end', '{a: '.repeat(200_000), /open brackets/],
-    ['dashes without end', `${'- '.repeat(400_000)}x`, /./],
+    ['dashes without end', `${'- '.repeat(400_000)}x`, /levels of nesting/],
+    [
+      'dashes without end, further down',
+      `a: 1\nb:\n  ${'-  \t'.repeat(200_000)}x\n`,
+      /levels of nesting/,
+    ],
+    ['keys in keys', `${'? - : '.repeat(100_000)}x`, /levels of nesting/],
     [
       'indentation without end',
       Array.from({ length: 200 }, (_, depth) => `${' '.repeat(depth)}a:`).join(

@@ -28,6 +28,8 @@ const MAX_ENTRIES = 30_000;
 const MAX_ALIAS_COUNT = 100;
 /** The parser itself is recursive; brackets deeper than this are not YAML that people write. */
 const MAX_OPEN_BRACKETS = 200;
+/** `- - - x`, `? - ? - x`: a level each. Linear: each blank has one way to be read. */
+const COMPACT_NESTING = new RegExp(`^[ \\t]*(?:[-?:][ \\t]+){${MAX_DEPTH + 1}}`, 'm');
 
 export interface Position {
   line: number;
@@ -142,6 +144,15 @@ function refuseText(text: string): YamlProblem | undefined {
     return {
       expected: `at most ${MAX_DOCUMENTS} documents in one file`,
       found: `${markers} lines that begin with "---"`,
+    };
+  }
+  // Lists in lists on one line nest without a bracket.
+  const compact = COMPACT_NESTING.exec(text);
+  if (compact) {
+    return {
+      ...positionIn(text, compact.index),
+      expected: `at most ${MAX_DEPTH} levels of nesting`,
+      found: 'more on this one line',
     };
   }
   let open = 0;
