@@ -66,6 +66,12 @@ function describeStep(step: StepModel): string {
   switch (step.type) {
     case 'weight':
       return `weight ${step.percent} %`;
+    case 'route':
+      return step.headers.length > 0
+        ? `route by ${step.headers.map(({ name }) => name).join(', ')}`
+        : 'end of the route by headers';
+    case 'mirror':
+      return step.percent > 0 ? `mirror ${step.percent} %` : 'end of mirroring';
     case 'pause':
       return step.durationMs === undefined
         ? 'pause until somebody promotes'

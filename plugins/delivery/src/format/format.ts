@@ -2,6 +2,7 @@ import { DateTime, Duration } from 'luxon';
 import {
   Actor,
   Digest,
+  HeaderMatch,
   Reason,
   StepModel,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -140,6 +141,11 @@ export function formatBytes(bytes: number): string {
   }`;
 }
 
+/** `x-canary: always, x-team: till`: a request has all of them. */
+export function formatHeaders(headers: HeaderMatch[]): string {
+  return headers.map(({ name, value }) => `${name}: ${value}`).join(', ');
+}
+
 /** What a step does, in a few words. */
 export function describeStep(t: DeliveryT, step: StepModel): string {
   switch (step.type) {
@@ -149,6 +155,14 @@ export function describeStep(t: DeliveryT, step: StepModel): string {
         : t('steps.scalePercent', { percent: String(step.replicas.percent) });
     case 'weight':
       return t('steps.weight', { percent: String(step.percent) });
+    case 'route':
+      return step.headers.length > 0
+        ? t('steps.route', { headers: formatHeaders(step.headers) })
+        : t('steps.routeEnds');
+    case 'mirror':
+      return step.percent > 0
+        ? t('steps.mirror', { percent: String(step.percent) })
+        : t('steps.mirrorEnds');
     case 'pause':
       return step.durationMs === undefined
         ? t('steps.pause')

@@ -1,6 +1,6 @@
 import { createTranslationRef } from '@backstage/core-plugin-api/alpha';
 import { TranslationFunction } from '@backstage/core-plugin-api/alpha';
-import { common, steps, words } from './messages/common';
+import { common, steps, traffic, words } from './messages/common';
 import {
   announcements,
   deployment,
@@ -25,6 +25,7 @@ export const deliveryTranslationRef = createTranslationRef({
     common,
     words,
     steps,
+    traffic,
     pipeline,
     causes,
     releaseDialog,

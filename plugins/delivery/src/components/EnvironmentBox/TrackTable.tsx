@@ -5,6 +5,7 @@ import { DASH, formatMetric } from '../../format';
 import { TrackRow, trackRows } from '../../model';
 import { useDeliveryTranslation } from '../../translation';
 import { DataTable } from '../DataTable';
+import { TrafficRoutes } from '../TrafficRoutes';
 import { ShareBars } from './ShareBars';
 
 const useStyles = makeStyles({
@@ -67,6 +68,7 @@ export function TrackTable(props: { target: TargetView }) {
           },
         ]}
       />
+      <TrafficRoutes target={target} />
       {traffic?.address && (
         <Typography variant="body2">
           {t('pipeline.box.address', { address: traffic.address })}

@@ -6,6 +6,7 @@ import { RowTrack, TrackRow, trackRows } from '../../model';
 import { trackFill } from '../../theme';
 import { useDeliveryTranslation } from '../../translation';
 import { ToneWord } from '../Tone';
+import { TrafficRoutes } from '../TrafficRoutes';
 
 const useStyles = makeStyles((theme: Theme) => ({
   row: { margin: theme.spacing(1, 0) },
@@ -62,6 +63,7 @@ export function TrafficBars(props: { target: TargetView }) {
       ) : (
         <ToneWord tone="unknown">{t('pipeline.box.seenUnknown')}</ToneWord>
       )}
+      <TrafficRoutes target={target} />
     </>
   );
 }

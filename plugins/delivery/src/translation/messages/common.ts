@@ -150,10 +150,21 @@ export const words = {
   },
 } as const;
 
+/** What goes to a track beside its share. */
+export const traffic = {
+  byHeaders: 'Requests with {{headers}} go to {{track}}',
+  mirrored:
+    '{{percent}} of the requests are mirrored to {{track}}; those answers are thrown away',
+} as const;
+
 export const steps = {
   scaleCount: 'Start {{instances}} of the new version',
   scalePercent: 'Start {{percent}} % of the new version',
   weight: 'Send {{percent}} % to the new version',
+  route: 'Requests with {{headers}} to the new version',
+  routeEnds: 'End the route by headers',
+  mirror: 'Mirror {{percent}} % of the requests to the new version',
+  mirrorEnds: 'End the mirroring',
   hook: 'Run the job {{job}}',
   pauseFor: 'Wait {{duration}}',
   pause: 'Wait for a person',

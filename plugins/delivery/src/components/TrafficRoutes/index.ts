@@ -1,0 +1,1 @@
+export { TrafficRoutes } from './TrafficRoutes';
