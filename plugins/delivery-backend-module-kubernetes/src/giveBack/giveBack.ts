@@ -19,18 +19,12 @@ import { PodOwner } from '../health';
 import {
   ADOPTED_ANNOTATION,
   GENERATION_LABEL,
-  REPLICAS_ANNOTATION,
   ROLE_LABEL,
   TRACK_ANNOTATION,
 } from '../names';
 import { KubePlan, readPlan } from '../plan';
 import { ClusterTraffic } from '../traffic';
-import {
-  LiveDeployment,
-  openSession,
-  parseScale,
-  removeServices,
-} from '../workloads';
+import { LiveDeployment, openSession, removeServices } from '../workloads';
 import { listMarked, strip } from './strip';
 
 /*
@@ -91,7 +85,7 @@ export function createGiveBack(options: {
         generation,
         plan,
         track: 'stable',
-        replicas: Math.max(plan.replicas, ...others.map(givenTo)),
+        replicas: others.map(servingNow).find(count => count) ?? plan.replicas,
         inPlace: true,
       },
       signal,
@@ -239,11 +233,11 @@ function runs({ object }: LiveDeployment): boolean {
   );
 }
 
-function givenTo({ object }: LiveDeployment): number {
-  const { annotations } = object.metadata;
-  return annotations?.[TRACK_ANNOTATION] === 'stable'
-    ? parseScale(annotations[REPLICAS_ANNOTATION])?.given ?? 0
-    : 0;
+/** How many serve now, whoever said so: that many are given back. */
+function servingNow({ object }: LiveDeployment): number | undefined {
+  return object.metadata.annotations?.[TRACK_ANNOTATION] === 'stable'
+    ? object.spec?.replicas
+    : undefined;
 }
 
 /** What a Deployment still lacks to serve with all of its instances. */

@@ -262,6 +262,42 @@ describeOnCluster('What people and the cluster do to instances', () => {
     );
   });
 
+  it('leaves the number to an autoscaler, says so, and tells the timeline what it did', async () => {
+    const { world } = harness;
+    const target = harness.newTarget();
+    const plan = await world.plan(target, {
+      version: 'one',
+      route: false,
+      autoscale: { min: 2, max: 3 },
+    });
+    const { workloads, objects } = harness.connection;
+    await objects?.apply(target, fence, plan, 'before', quiet);
+    await workloads.ensure(
+      target,
+      fence,
+      { generation: 'one', plan, track: 'stable', replicas: 1 },
+      quiet,
+    );
+    await untilReady(target, 1);
+    await objects?.apply(target, fence, plan, 'promote', quiet);
+    expect(await untilNews(target, 'scaled')).toMatchObject({
+      level: 'info',
+      message: expect.stringMatching(/^The autoscaler .*New size: 2/),
+    });
+    await untilReady(target, 2);
+    await poll('it is said', async () =>
+      (
+        await operations().list(target, quiet)
+      ).some(
+        ({ id, unavailable }) =>
+          id === 'scale' && unavailable?.startsWith('HorizontalPodAutoscaler/'),
+      ),
+    );
+    await expect(
+      operations().run(target, 'scale', { replicas: 1 }, 'k', quiet),
+    ).rejects.toThrow(/HorizontalPodAutoscaler\/.* decides how many/);
+  });
+
   it('tells restarts with the reason that the container ended for', async () => {
     const { target } = await bringUp('crashing');
     expect(await untilNews(target, 'instance-restarted')).toMatchObject({

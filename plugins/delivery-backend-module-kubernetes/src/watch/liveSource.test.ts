@@ -6,6 +6,7 @@ import {
   TargetRef,
   TargetSurroundings,
 } from '@slipway/backstage-plugin-delivery-common';
+import { InstanceNews } from '@slipway/backstage-plugin-delivery-node';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import {
   GENERATION_LABEL,
@@ -49,6 +50,7 @@ describe('what runs, from the watch of a cluster', () => {
   let seen: Array<Observed<InstanceState[]>>;
   let others: string[];
   let beside: Array<Observed<TargetSurroundings>>;
+  let news: InstanceNews[];
 
   beforeEach(async () => {
     api = await startFakeApiServer();
@@ -56,6 +58,7 @@ describe('what runs, from the watch of a cluster', () => {
     seen = [];
     others = [];
     beside = [];
+    news = [];
   });
 
   afterEach(async () => {
@@ -91,8 +94,11 @@ describe('what runs, from the watch of a cluster', () => {
       }
     };
     for (let n = 0; n < readers; n += 1) {
-      live.watch(onChange, ended.signal, undefined, (_, state) =>
-        beside.push(state),
+      live.watch(
+        onChange,
+        ended.signal,
+        told => news.push(told),
+        (_, state) => beside.push(state),
       );
     }
   }
@@ -353,6 +359,52 @@ describe('what runs, from the watch of a cluster', () => {
       const state = beside.at(-1);
       return state && 'unknown' in state;
     });
+  });
+
+  it('tells a target that its node is lost, back, about to be drained and gone, each once, and nobody else', async () => {
+    const node = (status: 'True' | 'Unknown', more = {}) =>
+      api.put('nodes', {
+        metadata: { name: 'node1', namespace: undefined },
+        spec: more,
+        status: {
+          conditions: [
+            {
+              type: 'Ready',
+              status,
+              message: 'Kubelet stopped posting node status.',
+              lastTransitionTime: new Date().toISOString(),
+            },
+          ],
+        },
+      });
+    node('True');
+    deployment();
+    pod('one', true);
+    begin();
+    await untilReady('one');
+    await poll('the watches', async () => api.openWatches() === 3);
+    const types = () => news.map(({ type }) => type);
+    node('Unknown');
+    await poll('lost', async () => types().length === 1);
+    expect(news[0]).toMatchObject({
+      type: 'node-lost',
+      target,
+      message: expect.stringMatching(/node1 does not answer.*; one run there/),
+      reason: { evidence: 'Kubelet stopped posting node status.' },
+    });
+    node('Unknown');
+    node('True');
+    await poll('back', async () => types().length === 2);
+    node('True', { unschedulable: true });
+    await poll('cordoned', async () => types().length === 3);
+    api.remove('nodes', 'node1');
+    await poll('gone', async () => types().length === 4);
+    expect(types()).toEqual([
+      'node-lost',
+      'node-back',
+      'node-cordoned',
+      'node-lost',
+    ]);
   });
 
   it('keeps no managed fields in memory, and treats a kind that is not served as having none', async () => {

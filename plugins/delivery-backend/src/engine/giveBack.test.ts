@@ -35,6 +35,15 @@ describe('giving an environment back', () => {
         if (step instanceof Error) {
           throw step;
         }
+        if (step.done) {
+          // Nothing in the world says any more that it was ours.
+          const state = fixture.world.target(target);
+          state.generations.clear();
+          state.shares = [];
+          state.workloadRevision = 0;
+          state.trafficRevision = 0;
+          state.epoch = 0;
+        }
         return step;
       },
     };
@@ -109,6 +118,11 @@ describe('giving an environment back', () => {
     );
     await driver.pass(60_000);
     expect(asked).toHaveLength(4);
+
+    // It can be had again, as at first.
+    const again = await driver.deploy({ ...target, releaseId: 'r2' });
+    expect(await driver.ended(again.id)).toMatchObject({ status: 'succeeded' });
+    expect((await row()).record.stable?.releaseId).toBe('r2');
   });
 
   it('says what it waits for, keeps deployments waiting, and is ended by taking over', async () => {

@@ -3,6 +3,7 @@ import {
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Connection } from '@slipway/backstage-plugin-delivery-node';
+import { emptyRecord } from '../rollout';
 import { LeaseLostError } from '../store';
 import { Changes, save } from './changes';
 import { backOffMs, EngineContext, TargetMemory } from './context';
@@ -127,11 +128,8 @@ function end(changes: Changes, { by, sinceMs }: GiveBackProgress) {
     record: {
       draining: [],
       promoted: record.promoted,
-      desired: {
-        revision: record.desired.revision + 2,
-        generations: [],
-        shares: [],
-      },
+      // Nothing of what was written says a revision any more.
+      desired: emptyRecord().desired,
       givenBack: { by, atMs: Math.max(sinceMs, changes.nowMs) },
     },
   };

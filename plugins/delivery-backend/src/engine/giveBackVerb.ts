@@ -47,7 +47,7 @@ export function beginGiveBack(
   changes.answer(
     command,
     true,
-    'It is being given back; automation is on hold. To stop that, take over',
+    'It is being given back; automation is on hold',
   );
   changes.event({
     type: 'give-back-begun',

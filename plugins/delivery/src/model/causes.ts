@@ -22,15 +22,21 @@ const ORDER: readonly CauseLevel[] = ['error', 'warning', 'info'];
 /** Names of instances that a line can hold. */
 const NAMED = 3;
 
+/** What has just started need not be ready yet. */
+const STARTS_MS = 10_000;
+
 /** Each cause once, what is broken first, of a kind the oldest first. */
-export function causesOf(target: TargetView): ShownCause[] {
+export function causesOf(
+  target: TargetView,
+  nowMs: number = Date.now(),
+): ShownCause[] {
   const { causes, traffic, workloads } = target;
   const all = [
     ...(causes && isKnown(causes) ? causes.known : []),
     ...(isKnown(traffic) ? traffic.known.causes ?? [] : []),
     ...(isKnown(workloads)
       ? workloads.known.generations.flatMap(({ instances }) =>
-          ofInstances(instances),
+          ofInstances(instances, nowMs),
         )
       : []),
   ];
@@ -50,10 +56,13 @@ export function causesOf(target: TargetView): ShownCause[] {
 /** One for each kind of cause, with the instances that have it. */
 function ofInstances(
   instances: InstanceState[],
+  nowMs: number,
 ): Array<HealthCause & { about?: string }> {
   const byCode = new Map<string, { cause: HealthCause; ids: string[] }>();
-  for (const { id, cause, phase } of instances) {
-    if (cause && phase !== 'stopping' && phase !== 'stopped') {
+  for (const instance of instances) {
+    const { id, cause, phase } = instance;
+    const isLeaving = phase === 'stopping' || phase === 'stopped';
+    if (cause && !isLeaving && !isStarting(instance, nowMs)) {
       const found = byCode.get(cause.code) ?? { cause, ids: [] };
       found.ids.push(id);
       byCode.set(cause.code, found);
@@ -63,4 +72,17 @@ function ofInstances(
     ...cause,
     about: ids.slice(0, NAMED).join(', ') + (ids.length > NAMED ? ', …' : ''),
   }));
+}
+
+/** Its probe fails because it is on its way up; other causes hold at once. */
+function isStarting(
+  { cause, startedAtMs, restarts }: InstanceState,
+  nowMs: number,
+): boolean {
+  return (
+    cause?.code === 'probe-failing' &&
+    restarts === 0 &&
+    startedAtMs !== undefined &&
+    nowMs - startedAtMs < STARTS_MS
+  );
 }

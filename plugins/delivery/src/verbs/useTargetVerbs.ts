@@ -83,7 +83,7 @@ export function useTargetVerbs(
   const attempt = useCallback(
     async (input: VerbInput, key: string) => {
       const { target: at, handlers: to } = latest.current;
-      const verb = t(`verbs.label.${input.verb}`);
+      const verb = t(`verbs.label.${input.verb}`).replace('…', '');
       setFailure(undefined);
       setAnswer(undefined);
       setPending({ verb: input.verb });

@@ -27,6 +27,8 @@ const useStyles = makeStyles((theme: Theme) => ({
     ...theme.typography.body2,
     '& summary': { cursor: 'pointer' },
   },
+  // Below the words, not below the icon.
+  facts: { paddingLeft: `calc(1.15em + ${theme.spacing(0.5)}px)` },
   evidence: {
     margin: theme.spacing(0.5, 0, 0),
     padding: theme.spacing(1),
@@ -99,29 +101,31 @@ function Cause(props: { cause: ShownCause; open: boolean }) {
       <ToneWord tone={TONES[level]}>
         {t('causes.sentence', { level: t(`causes.level.${level}`), summary })}
       </ToneWord>
-      <div>
-        {about && (
-          <>
-            <code>{about}</code> ·{' '}
-          </>
+      <div className={classes.facts}>
+        <div>
+          {about && (
+            <>
+              <code>{about}</code> ·{' '}
+            </>
+          )}
+          <RelativeTime atMs={sinceMs} />
+        </div>
+        {action && <div>{t('common.action', { action })}</div>}
+        {evidence && (
+          <details open={open}>
+            <summary>{t('common.evidence')}</summary>
+            <pre
+              className={classes.evidence}
+              aria-label={t('common.evidence')}
+              role="region"
+              // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls, so the keyboard must reach it
+              tabIndex={0}
+            >
+              {evidence}
+            </pre>
+          </details>
         )}
-        <RelativeTime atMs={sinceMs} />
       </div>
-      {action && <div>{t('common.action', { action })}</div>}
-      {evidence && (
-        <details open={open}>
-          <summary>{t('common.evidence')}</summary>
-          <pre
-            className={classes.evidence}
-            aria-label={t('common.evidence')}
-            role="region"
-            // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls, so the keyboard must reach it
-            tabIndex={0}
-          >
-            {evidence}
-          </pre>
-        </details>
-      )}
     </li>
   );
 }

@@ -11,6 +11,7 @@ import {
   instance,
   DIGEST_180,
 } from '../../testing';
+import { causesOf } from '../../model';
 import { DeliveryTab } from '../DeliveryTab';
 
 jest.setTimeout(60_000);
@@ -179,6 +180,41 @@ describe('what is wrong or in the way', () => {
       .filter(item => item.hasAttribute('data-cause'));
     expect(first).toHaveTextContent('checkout-1, checkout-2');
     expect(within(box).getByText('and 1 more')).toBeInTheDocument();
+  });
+
+  it('does not call broken what has just started and is not ready yet', () => {
+    const startedAtMs = 1_000_000;
+    const cause = {
+      code: 'probe-failing',
+      summary: 'The readiness probe fails',
+      sinceMs: startedAtMs,
+    };
+    const target = healthyTarget({
+      workloads: {
+        ...seen,
+        known: {
+          generations: [
+            {
+              generation: 'g180',
+              planId: 'p',
+              wanted: 1,
+              ready: 0,
+              instances: [
+                instance('one', 'g180', DIGEST_180, {
+                  ready: false,
+                  startedAtMs,
+                  cause,
+                }),
+              ],
+            },
+          ],
+        },
+      },
+    });
+    expect(causesOf(target, startedAtMs + 5_000)).toEqual([]);
+    expect(causesOf(target, startedAtMs + 15_000)).toMatchObject([
+      { code: 'probe-failing', about: 'one' },
+    ]);
   });
 
   it('stands open in the deployment view', async () => {

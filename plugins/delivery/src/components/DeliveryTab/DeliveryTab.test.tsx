@@ -263,6 +263,7 @@ describe('DeliveryTab', () => {
     await within(box).findByText(
       'Given back by ada: it runs on without Slipway.',
     );
+    expect(box).not.toHaveTextContent('Nothing runs');
     expect(
       within(box).queryByRole('button', { name: 'Give back…' }),
     ).not.toBeInTheDocument();

@@ -97,7 +97,9 @@ export function EnvironmentBox(props: EnvironmentBoxProps) {
           {target.environment.title}
         </Typography>
         <ToneWord tone={healthTone(target.health.status)}>
-          {t(`words.health.${target.health.status}`)}
+          {target.givenBack && !active
+            ? t('pipeline.box.givenBackWord')
+            : t(`words.health.${target.health.status}`)}
         </ToneWord>
       </div>
       <VersionLine target={target} />

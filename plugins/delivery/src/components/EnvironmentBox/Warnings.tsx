@@ -36,7 +36,8 @@ export function Warnings(props: { target: TargetView }) {
                   who: formatActor(t, target.givingBack.by),
                 })}
           </ToneWord>{' '}
-          · <RelativeTime atMs={target.givingBack.sinceMs} />
+          · <RelativeTime atMs={target.givingBack.sinceMs} />.{' '}
+          {t('pipeline.box.givingBackStop')}
         </Typography>
       )}
       {!isKnown(target.workloads) && (

@@ -22,6 +22,8 @@ export const pipeline = {
   box: {
     givingBack: 'Is being given back by {{who}}',
     givingBackNow: 'Is being given back by {{who}}: {{message}}',
+    givenBackWord: 'Given back',
+    givingBackStop: 'Take over to stop that.',
     givenBack: 'Given back by {{who}}: it runs on without Slipway.',
     nothing: 'Nothing was deployed here yet.',
     ready: '{{ready}}/{{wanted}} ready',
