@@ -76,6 +76,21 @@ describe('A definition that asks for what its environment cannot do', () => {
     ]);
   });
 
+  it('is wrong where it mirrors a share, and the routers there copy all or nothing', () => {
+    const { problems } = check({
+      staging: abilities(),
+      production: abilities({ mirrorShares: false, runsJobs: true }),
+    });
+    expect(problems).toContainEqual(
+      expect.objectContaining({
+        line: 17,
+        path: 'environments[0].strategy.canary.steps[2].mirror',
+        expected: expect.stringContaining('0% or 100%, as given copies all'),
+        found: '20%',
+      }),
+    );
+  });
+
   it('is right where they can', () => {
     const { problems } = check({
       staging: abilities(),

@@ -88,6 +88,22 @@ export function inexpressible(
         },
       ];
     }
+    if (
+      step.type === 'mirror' &&
+      can.mirror &&
+      can.mirrorShares === false &&
+      step.percent > 0 &&
+      step.percent < 100
+    ) {
+      return [
+        {
+          path,
+          expected: `0% or 100%, as ${type} copies all requests or none`,
+          found: `${step.percent}%`,
+          hint: 'Mirror all of them, or use a `weight` here.',
+        },
+      ];
+    }
     if (step.type === 'mirror' && !can.mirror && step.percent > 0) {
       return [
         {

@@ -193,6 +193,33 @@ environments:
     ]);
   });
 
+  it('of routes and mirrors has header names in lower case, and lets an analysis follow them', () => {
+    const { model, problems } = parse(
+      canary(
+        [
+          'steps:',
+          '  - route: { headers: [{ name: X-Canary, value: Always yes }] }',
+          '  - mirror: 12.5%',
+          '  - analysis: { duration: 30s }',
+          '  - weight: 50%',
+          '  - route: { headers: [] }',
+          '  - mirror: 0%',
+          'metrics: [{ name: success-rate, min: 99% }]',
+        ].join('\n'),
+      ),
+    );
+    expect(problems).toEqual([]);
+    const strategy = model?.environments[0].strategy;
+    expect(strategy?.type === 'canary' && strategy.steps).toMatchObject([
+      { type: 'route', headers: [{ name: 'x-canary', value: 'Always yes' }] },
+      { type: 'mirror', percent: 12.5 },
+      { type: 'analysis' },
+      { type: 'weight', percent: 50 },
+      { type: 'route', headers: [] },
+      { type: 'mirror', percent: 0 },
+    ]);
+  });
+
   it('of hooks has their deadline, and an environment takes them from the defaults', () => {
     const { model, problems } = parse(
       withHead(`defaults:
@@ -229,7 +256,7 @@ environments:
           line: 25,
           column: 13,
           path: 'environments[1].strategy.canary.steps[2].wieght',
-          expected: 'one of the fields weight, analysis, pause',
+          expected: 'one of the fields weight, analysis, pause, route, mirror',
           found: '"wieght"',
           hint: 'Did you mean "weight"?',
         },
@@ -399,7 +426,7 @@ describe('everything that is wrong is said with its place', () => {
       canary('steps: [{}]'),
       9,
       17,
-      /exactly one of weight, analysis, pause/,
+      /exactly one of weight, analysis, pause, route, mirror/,
       /none of them/,
     ],
     [
@@ -411,13 +438,57 @@ describe('everything that is wrong is said with its place', () => {
       /weight, pause/,
     ],
     [
+      'a route by no header, where there is none to end',
+      canary('steps: [{ route: { headers: [] } }, { weight: 50% }]'),
+      9,
+      37,
+      /the headers of a route, as there is none to end/,
+      /an empty list/,
+    ],
+    [
+      'the name of a header that is none',
+      canary(
+        'steps: [{ route: { headers: [{ name: "x canary", value: y }] } }]',
+      ),
+      9,
+      46,
+      /the name of a header other than host/,
+      /"x canary"/,
+    ],
+    [
+      'a header twice',
+      canary(
+        'steps: [{ route: { headers: [{ name: a, value: b }, { name: A, value: c }] } }]',
+      ),
+      9,
+      69,
+      /each header once/,
+      /"A" a second time/,
+    ],
+    [
+      'an end of what is not mirrored',
+      canary('steps: [{ mirror: 0% }]'),
+      9,
+      27,
+      /a share above 0%, as nothing is mirrored yet/,
+      /"0%"/,
+    ],
+    [
+      'more copies than fit beside the share',
+      canary('steps: [{ weight: 30% }, { mirror: 80% }]'),
+      9,
+      44,
+      /at most 70%, as the candidate gets 30% of the requests already/,
+      /"80%"/,
+    ],
+    [
       'an analysis before any traffic',
       canary(
         'steps: [{ analysis: { duration: 5s } }]\nmetrics: [{ name: success-rate, min: 99% }]',
       ),
       9,
       29,
-      /a step with a weight before/,
+      /a step with a weight, a route or a mirror before/,
       /no traffic yet/,
     ],
     [

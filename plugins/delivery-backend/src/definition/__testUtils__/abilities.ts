@@ -12,18 +12,26 @@ export function abilities(
     weights?: boolean;
     headers?: boolean;
     mirror?: boolean;
+    mirrorShares?: boolean;
     /** Leads rolling deployments, and only with whole percents. */
     leads?: boolean;
     runsJobs?: boolean;
   } = {},
 ): Abilities {
   const { weights = true, headers = true, mirror = true } = can;
+  const { mirrorShares } = can;
   return {
     type: 'given',
     renderers: [plainRenderer],
     traffic: {
       fencing: 'idempotent',
-      capabilities: () => ({ weights, headers, mirror, measures: false }),
+      capabilities: () => ({
+        weights,
+        headers,
+        mirror,
+        mirrorShares,
+        measures: false,
+      }),
       request: notAsked,
       observe: notAsked,
     },
