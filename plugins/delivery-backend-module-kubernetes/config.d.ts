@@ -43,6 +43,20 @@ export interface Config {
         url: string;
       }>;
       /**
+       * What a cluster's gateways can do, where their GatewayClass does not
+       * publish it in `status.supportedFeatures`.
+       */
+      gatewayFeatures?: Array<{
+        /** The cluster's name. */
+        cluster: string;
+        /**
+         * They copy a share of the requests (`mirror: 20%`). A gateway that
+         * does not know shares takes such a route and copies everything, so
+         * it is refused where this is not known. All of them: `mirror: 100%`.
+         */
+        mirrorShares?: boolean;
+      }>;
+      /**
        * What manifests of repositories may ask for beyond their own pods:
        * `allow`, `warn` (taken, and told at the deployment) or `block`, which is
        * the default of each.

@@ -21,9 +21,9 @@ describe('The manifests', () => {
   );
 
   it('ask for every kind that is watched', () => {
-    const rights = [...WATCHED_RIGHTS, ...CLUSTER_RIGHTS].map(
-      ({ group, resource }) => `${group}/${resource}`,
-    );
+    const rights = [...WATCHED_RIGHTS, ...CLUSTER_RIGHTS]
+      .filter(({ verbs }) => verbs.includes('watch'))
+      .map(({ group, resource }) => `${group}/${resource}`);
     const watched = WATCHED_KINDS.map(({ apiVersion, kind }) => {
       const group = apiVersion.includes('/') ? apiVersion.split('/')[0] : '';
       return `${group}/${kind.toLowerCase()}s`;

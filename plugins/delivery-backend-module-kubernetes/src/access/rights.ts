@@ -97,6 +97,13 @@ export const CLUSTER_RIGHTS: Right[] = [
     reason: 'to say why pods find no node, or lost theirs',
     optional: true,
   },
+  {
+    group: GATEWAY,
+    resource: 'gatewayclasses',
+    verbs: ['list'],
+    reason: 'to know whether gateways can copy a share of the requests',
+    optional: true,
+  },
 ];
 
 /** In the namespaces that are deployed to, and nowhere else. */
