@@ -1,5 +1,5 @@
 import http, { IncomingMessage } from 'node:http';
-import type { Endpoint } from './router';
+import { Endpoint } from './endpoint';
 
 /** A request with a longer body is not copied: nobody waits for copies. */
 const MAX_BODY = 1024 * 1024;

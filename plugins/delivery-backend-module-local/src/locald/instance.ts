@@ -25,7 +25,7 @@ import { InstanceOutput } from './instanceOutput';
 import { InstanceOptions, LaunchPlan } from './instanceTypes';
 import { ProbeReport, runProbes } from './probes';
 import { RequestsInFlight } from './requestsInFlight';
-import { Endpoint } from './router';
+import { Endpoint } from './endpoint';
 import { aborted, pause, untilAborted } from './waiting';
 
 /*

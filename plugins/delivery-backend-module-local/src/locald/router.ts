@@ -5,6 +5,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { WeightedChoice } from './balance';
 import { copyRequest } from './copies';
+import { Endpoint } from './endpoint';
 import { RequestMetrics } from './metrics';
 
 /*
@@ -30,16 +31,6 @@ const HOP_BY_HOP = new Set([
   'transfer-encoding',
   'upgrade',
 ]);
-
-/** Where requests of one instance go; counts those in flight. */
-export interface Endpoint {
-  readonly id: string;
-  readonly port: number;
-  /** Ready, and not about to be stopped. */
-  serves(): boolean;
-  began(): void;
-  ended(): void;
-}
 
 export interface RouterOptions {
   port: number;

@@ -1,5 +1,6 @@
 import { Actor, ServiceRef } from './identity';
-import { Outcome, RolloutState, TrafficShare } from './rollout';
+import { Outcome, RolloutState } from './rollout';
+import { TrafficShare } from './traffic';
 import { Reason } from './verdict';
 
 /** @public */

@@ -1,6 +1,7 @@
 export * from './observed';
 export * from './identity';
 export * from './definition';
+export * from './traffic';
 export * from './verdict';
 export * from './rollout';
 export * from './world';

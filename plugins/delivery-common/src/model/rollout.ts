@@ -5,6 +5,7 @@ import {
   StrategyModel,
 } from './definition';
 import { Actor, Digest } from './identity';
+import { TrafficRoute, TrafficShare } from './traffic';
 import { Reason, VerdictKind } from './verdict';
 import { Drift } from './world';
 
@@ -32,25 +33,6 @@ export interface GenerationRole {
 
 /** @public */
 export type Track = 'stable' | 'canary' | 'preview' | 'draining';
-
-/** @public */
-export interface TrafficShare {
-  generation: string;
-  /** 0..100. The shares of a target add up to 100 or to 0. */
-  percent: number;
-}
-
-/**
- * Requests that a generation gets whatever the shares are. No part of the
- * shares: those divide what is left.
- *
- * @public
- */
-export type TrafficRoute =
-  /** Requests that carry all of these headers. */
-  | { type: 'headers'; generation: string; headers: HeaderMatch[] }
-  /** Copies of this share of all requests; their answers are thrown away. */
-  | { type: 'mirror'; generation: string; percent: number };
 
 /**
  * What the world should look like. The shell converges to the *latest* one;

@@ -1,6 +1,6 @@
 import { Digest } from './identity';
-import { TrafficRoute, TrafficShare } from './rollout';
 import { Observed } from './observed';
+import { TrafficRoute, TrafficShare } from './traffic';
 
 /** @public */
 export type InstancePhase =
@@ -96,6 +96,8 @@ export interface GenerationState {
   wanted: number;
   ready: number;
   instances: InstanceState[];
+  /** It was there before us, and serves until something of ours has the traffic. */
+  adopted?: true;
   cause?: HealthCause;
 }
 
