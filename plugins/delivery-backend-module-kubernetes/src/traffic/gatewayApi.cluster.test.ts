@@ -284,7 +284,7 @@ describeOnCluster('Traffic by an HTTPRoute, through a real Envoy', () => {
         toShares({ stable: 100 }),
         quiet,
       ),
-    ).rejects.toMatchObject({ name: 'NotFoundError' });
+    ).rejects.toMatchObject({ name: 'ConflictError' });
     await shop.bind();
     await shop.share({ stable: 100 });
   });

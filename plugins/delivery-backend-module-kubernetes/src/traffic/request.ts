@@ -1,4 +1,4 @@
-import { ConflictError, InputError, NotFoundError } from '@backstage/errors';
+import { ConflictError, InputError } from '@backstage/errors';
 import {
   stringifyTarget,
   TargetRef,
@@ -183,13 +183,16 @@ function wouldBreak(live: LiveTraffic, given: TrafficShare[]): boolean {
   ].some(service => live.ready(service) > 0);
 }
 
-/** A route that is gone, or was turned to others, is not ours to restore. */
+/**
+ * A route that is gone, or was turned to others, comes back when a person says
+ * so: the engine applies the shared objects first then.
+ */
 function assertNoneLost(live: LiveTraffic): void {
   if (live.missingRoutes.length > 0) {
-    throw new NotFoundError(
+    throw new ConflictError(
       `${live.missingRoutes.join(', ')} in namespace ${
         live.namespace
-      } sent requests to this service and is not there any more, or the cluster does not serve its kind any more. Deploy again to bring it back`,
+      } sent requests to this service and is not there any more, or the cluster does not serve its kind any more. Take over to bring it back`,
     );
   }
   const lost = live.routes.find(route => !sends(route, live));
@@ -199,7 +202,7 @@ function assertNoneLost(live: LiveTraffic): void {
         live.namespace
       } sends to none of this service's Services any more; it was changed by ${describeEditor(
         editorOf(lost.object, ['spec', 'rules']),
-      )}. Undo that change, or deploy again to bring the rules of the manifests back`,
+      )}. Undo that change, or take over to bring the rules of the manifests back`,
     );
   }
 }

@@ -158,6 +158,17 @@ export async function converge(options: {
     await delegate(desired.delegated);
   }
 
+  // What is taken over may be the very route that the shares are written to.
+  const sharedFirst = fence.takeOver
+    ? record.applied?.sharedPlanId ?? desired.sharedPlanId
+    : undefined;
+  if (objects && sharedFirst) {
+    const plan = await plans.get(sharedFirst);
+    await write('Applying shared objects', workloads.fencing, signal =>
+      objects.apply(target, fence, plan, 'promote', signal),
+    );
+  }
+
   if (steps.requestShares) {
     await write('Setting the traffic', traffic.fencing, signal =>
       traffic.request(target, fence, desired.shares, signal, desired.routes),
@@ -195,7 +206,7 @@ export async function converge(options: {
     return { wrote, applied: record.applied };
   }
 
-  if (objects && steps.promotePlanId) {
+  if (objects && steps.promotePlanId && steps.promotePlanId !== sharedFirst) {
     const plan = await plans.get(steps.promotePlanId);
     await write('Applying shared objects', workloads.fencing, signal =>
       objects.apply(target, fence, plan, 'promote', signal),
