@@ -315,6 +315,64 @@ describe('a deployment', () => {
     expect(await driver.deployment(second.id)).toEqual(aborted);
   });
 
+  it('gets requests by their headers and copies beside its share, and loses both first, in one write with its share', async () => {
+    await begin(
+      {},
+      {
+        strategy: {
+          type: 'canary',
+          scaleDownDelayMs: 300,
+          rollbackWindow: 0,
+          steps: [
+            {
+              type: 'route',
+              headers: [{ name: 'x-canary', value: 'always' }],
+            },
+            { type: 'mirror', percent: 20 },
+            { type: 'weight', percent: 30 },
+            { type: 'pause' },
+          ],
+        },
+      },
+    );
+    await driver.ended((await deploy('r1')).id);
+    fixture.world.effects.length = 0;
+    const second = await deploy('r2');
+    await driver.until(
+      'it waits for a person',
+      async () => (await driver.deployment(second.id)).status === 'paused',
+    );
+    await driver.command({ deployment: second.id }, 'abort', 'looks odd');
+    expect((await driver.ended(second.id)).status).toBe('aborted');
+    await driver.pass(2_000);
+    expect(fixture.world.effects).toEqual([
+      `scale ${r2} 1`,
+      `routes headers=${r2}`,
+      `routes headers=${r2} mirror=${r2}`,
+      `shares ${r1}=70 ${r2}=30`,
+      `shares ${r1}=100`,
+      'routes none',
+      `remove ${r2}`,
+    ]);
+
+    fixture.world.effects.length = 0;
+    const third = await deploy('r3');
+    await driver.until(
+      'it waits for a person',
+      async () => (await driver.deployment(third.id)).status === 'paused',
+    );
+    await driver.command({ deployment: third.id }, 'promote', 'looks well');
+    expect((await driver.ended(third.id)).status).toBe('succeeded');
+    await driver.pass(2_000);
+    const { effects } = fixture.world;
+    expect(effects).toContain('routes none');
+    // Its copies fit no more beside half of the traffic and are gone by then.
+    expect(effects.indexOf('routes none')).toBeLessThan(
+      effects.indexOf(`remove ${r1}`),
+    );
+    expect((await record()).desired.routes).toBeUndefined();
+  });
+
   it('is cancelled while it waits, or at its start deadline, with the reason', async () => {
     await begin();
     await driver.ended((await deploy('r1')).id);

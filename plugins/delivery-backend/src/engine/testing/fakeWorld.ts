@@ -4,6 +4,7 @@ import {
   LogLine,
   Measurement,
   TargetRef,
+  TrafficRoute,
   TrafficShare,
   TrafficState,
   stringifyTarget,
@@ -35,6 +36,7 @@ interface FakeTarget {
   trafficRevision: number;
   generations: Map<string, FakeGeneration>;
   shares: TrafficShare[];
+  routes: TrafficRoute[];
 }
 
 /** How the instances of a plan behave. */
@@ -121,6 +123,7 @@ export class FakeWorld {
         trafficRevision: 0,
         generations: new Map(),
         shares: [],
+        routes: [],
       };
       this.targets.set(id, state);
     }
@@ -225,7 +228,8 @@ export class FakeWorld {
           if (
             state.shares.some(
               share => share.generation === generation && share.percent > 0,
-            )
+            ) ||
+            state.routes.some(route => route.generation === generation)
           ) {
             this.violations.push(
               `${generation} was removed with traffic on it`,
@@ -241,10 +245,10 @@ export class FakeWorld {
         capabilities: () => ({
           weights: true,
           measures: false,
-          headers: false,
-          mirror: false,
+          headers: true,
+          mirror: true,
         }),
-        request: async (target, fence, shares) => {
+        request: async (target, fence, shares, _signal, routes = []) => {
           const state = this.fenced(target, fence);
           state.trafficRevision = Math.max(
             state.trafficRevision,
@@ -265,6 +269,23 @@ export class FakeWorld {
             );
           }
           state.shares = shares;
+          for (const { generation, type } of routes) {
+            if (this.ready(target, generation) === 0) {
+              this.violations.push(
+                `A route by ${type} leads to ${generation}, of which nothing is ready`,
+              );
+            }
+          }
+          if (JSON.stringify(state.routes) !== JSON.stringify(routes)) {
+            this.effects.push(
+              `routes ${
+                routes
+                  .map(({ type, generation }) => `${type}=${generation}`)
+                  .join(' ') || 'none'
+              }`,
+            );
+          }
+          state.routes = routes;
         },
         observe: async target => {
           this.calls += 1;
@@ -272,6 +293,7 @@ export class FakeWorld {
           return {
             known: {
               accepted: state.shares,
+              ...(state.routes.length > 0 && { routes: state.routes }),
               ...(this.measured ? { measured: this.measured } : {}),
             },
             observedAtMs: this.now(),
