@@ -93,13 +93,13 @@ describe('what runs, from the watch of a cluster', () => {
         others.push(stringifyTarget(of));
       }
     };
+    const onNews = (told: InstanceNews) => news.push(told);
+    const onSurroundings = (
+      _: TargetRef,
+      state: Observed<TargetSurroundings>,
+    ) => beside.push(state);
     for (let n = 0; n < readers; n += 1) {
-      live.watch(
-        onChange,
-        ended.signal,
-        told => news.push(told),
-        (_, state) => beside.push(state),
-      );
+      live.watch(onChange, ended.signal, onNews, onSurroundings);
     }
   }
 

@@ -18,6 +18,12 @@ const service = 'component:default/checkout';
 const target = { service, environment: 'production' };
 const r1 = generationOf('r1', 'production');
 
+/** Nothing that must never happen has happened. */
+async function endOf({ world, close }: Fixture) {
+  expect(world.violations).toEqual([]);
+  await close();
+}
+
 describe('giving an environment back', () => {
   let fixture: Fixture;
   let driver: Driver;
@@ -70,10 +76,7 @@ describe('giving an environment back', () => {
     await driver.ended(first.id);
     fixture.world.effects.length = 0;
   }
-  afterEach(async () => {
-    expect(fixture.world.violations).toEqual([]);
-    await fixture.close();
-  });
+  afterEach(async () => await endOf(fixture));
 
   const row = async () => {
     const found = await fixture.store.targets.get(target);

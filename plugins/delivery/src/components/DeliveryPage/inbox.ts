@@ -69,7 +69,8 @@ function ofTarget(target: TargetView): InboxItem[] {
   if (waiting) {
     items.push({ ...waiting, service });
   }
-  if (hold) {
+  // What was given back waits for nobody.
+  if (hold && !target.givenBack) {
     items.push({
       kind: 'hold',
       service,

@@ -8,11 +8,12 @@ import {
   deliveryTargetReadPermission,
 } from '@slipway/backstage-plugin-delivery-common';
 import { serviceRefOf } from '../../annotation';
-import { shortSha } from '../../format';
+import { formatActor, shortSha } from '../../format';
 import { useServicePath } from '../../hooks';
-import { activeDeployment, targetId } from '../../model';
+import { activeDeployment, causesOf, targetId } from '../../model';
 import { deploymentTone, healthTone, releaseTone } from '../../theme';
-import { useDeliveryTranslation } from '../../translation';
+import { DeliveryT, useDeliveryTranslation } from '../../translation';
+import { CauseList } from '../Causes';
 import { useOverview } from '../DeliveryTab';
 import { PartState } from '../PartState';
 import { RelativeTime } from '../RelativeTime';
@@ -102,7 +103,9 @@ function CardTarget(props: { target: TargetView }) {
           {target.environment.title}
         </Typography>
         <ToneWord tone={healthTone(target.health.status)}>
-          {t(`words.health.${target.health.status}`)}
+          {target.givenBack && !active
+            ? t('pipeline.box.givenBackWord')
+            : t(`words.health.${target.health.status}`)}
         </ToneWord>
       </div>
       <Typography variant="body2">
@@ -117,9 +120,13 @@ function CardTarget(props: { target: TargetView }) {
             )}
           </>
         ) : (
-          t('pipeline.box.nothing')
+          nothingStable(t, target)
         )}
       </Typography>
+      <CauseList
+        compact
+        causes={causesOf(target).filter(({ level }) => level === 'error')}
+      />
       {shown && (shown === active || shown.status !== 'succeeded') && (
         <Typography variant="body2" component="div">
           <ToneWord tone={deploymentTone(shown)}>
@@ -139,4 +146,10 @@ function CardTarget(props: { target: TargetView }) {
       )}
     </>
   );
+}
+
+function nothingStable(t: DeliveryT, { givenBack }: TargetView): string {
+  return givenBack
+    ? t('pipeline.box.givenBack', { who: formatActor(t, givenBack.by) })
+    : t('pipeline.box.nothing');
 }

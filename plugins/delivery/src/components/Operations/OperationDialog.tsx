@@ -86,7 +86,6 @@ export function OperationDialog(props: {
               label={argument.title}
               type="number"
               required
-              autoFocus
               margin="normal"
               value={texts[argument.name] ?? ''}
               error={value === undefined}
