@@ -4,8 +4,6 @@
  * turns. See bench/README.md.
  */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   delay,
   kubectl,
@@ -15,7 +13,7 @@ import {
   until,
 } from './lib/clusterBench.mjs';
 import { definition, STRATEGIES } from './lib/clusterStrategies.mjs';
-import { percentile } from './lib/numbers.mjs';
+import { median } from './lib/numbers.mjs';
 import { argument } from './lib/summary.mjs';
 import { startWaitClock } from './lib/waitClock.mjs';
 
@@ -35,35 +33,32 @@ function hasRollouts() {
   }
 }
 
-/** Argo's object for the Deployment of these manifests. */
-function asRollout(documents, image) {
+/** These manifests with Argo's object in place of the Deployment. */
+function asRollout(documents, image, namespace) {
   return documents
+    .replace('"image": "app"', `"image": "${image}"`)
     .split('\n---\n')
     .map(text => JSON.parse(text))
-    .map(object =>
-      object.kind === 'Deployment'
-        ? {
-            ...object,
-            apiVersion: 'argoproj.io/v1alpha1',
-            kind: 'Rollout',
-            spec: {
-              ...object.spec,
-              strategy: {
-                canary: {
-                  steps: [25, 50, 75, 100].map(setWeight => ({ setWeight })),
-                },
-              },
+    .map(object => ({
+      ...object,
+      metadata: { ...object.metadata, namespace },
+      ...(object.kind === 'Deployment' && {
+        apiVersion: 'argoproj.io/v1alpha1',
+        kind: 'Rollout',
+        spec: {
+          ...object.spec,
+          strategy: {
+            canary: {
+              steps: [25, 50, 75, 100].map(setWeight => ({ setWeight })),
             },
-          }
-        : object,
-    )
-    .map(object => JSON.stringify(object))
-    .join('\n---\n')
-    .replace('"image":"app"', `"image":"${image}"`);
+          },
+        },
+      }),
+    }));
 }
 
 await runBench(async opened => {
-  const { world, directory, onEnd } = opened;
+  const { world, onEnd } = opened;
   const backend = await startBackend(opened, { count: 2 });
   const [byRoute, byRatio] = backend.targets;
   const argo = { ...byRoute, service: `${byRoute.service}-argo` };
@@ -137,13 +132,10 @@ await runBench(async opened => {
 
   async function peer(round) {
     const { repository, digest } = ratioReleases[round].images[0];
-    const file = join(directory, `argo-${round}.yaml`);
-    writeFileSync(
-      file,
-      asRollout(
-        manifests(argo, round, false),
-        `${world.registry.host}/${repository}@${digest}`,
-      ),
+    const objects = asRollout(
+      manifests(argo, round, false),
+      `${world.registry.host}/${repository}@${digest}`,
+      world.namespace,
     );
     const ref = {
       apiVersion: 'argoproj.io/v1alpha1',
@@ -152,9 +144,14 @@ await runBench(async opened => {
       namespace: world.namespace,
     };
     const startedAt = Date.now();
-    await kubectl('apply', '-n', world.namespace, '-f', file);
-    // Its own time: from the moment at which it could begin.
-    const appliedAt = Date.now();
+    // As we do, by the API and without starting a program.
+    for (const object of objects) {
+      await world.client.apply(
+        object,
+        { fieldManager: 'bench' },
+        ending.signal,
+      );
+    }
     await until(
       'Argo Rollouts is done',
       async () => {
@@ -168,7 +165,7 @@ await runBench(async opened => {
       },
       { everyMs: 25 },
     );
-    return { startedAt, appliedMs: appliedAt - startedAt, endedAt: Date.now() };
+    return { startedAt, endedAt: Date.now() };
   }
 
   async function settled() {
@@ -199,25 +196,26 @@ await runBench(async opened => {
         totalMs,
         ...owed,
         ownMs: totalMs - owed.readinessMs - owed.routeMs,
-        ...(result.appliedMs && { appliedMs: result.appliedMs }),
         ...(result.steps && { steps: result.steps }),
       };
       rows[which].push(row);
       console.log(
         `${sides[which].name}: ${totalMs} ms, pods ${owed.readinessMs} ms, routes ${owed.routeMs} ms, own ${row.ownMs} ms`,
       );
-      if (process.argv.includes('--steps')) console.log(row.steps);
+      if (row.steps && process.argv.includes('--steps')) {
+        console.table(row.steps);
+      }
     }
   }
   const results = sides.map(({ name }, index) => {
-    const median = pick => percentile(rows[index].map(pick), 50);
-    const ownMs = median(row => row.ownMs);
+    const middle = pick => median(rows[index].map(pick));
+    const ownMs = middle(row => row.ownMs);
     const isOurs = name.startsWith('Slipway');
     return {
       name,
-      totalMs: median(row => row.totalMs),
-      readinessMs: median(row => row.readinessMs),
-      routeMs: median(row => row.routeMs),
+      totalMs: middle(row => row.totalMs),
+      readinessMs: middle(row => row.readinessMs),
+      routeMs: middle(row => row.routeMs),
       ownMs,
       worstOwnMs: Math.max(...rows[index].map(row => row.ownMs)),
       ...(isOurs && { budgetMs: BUDGET_MS, isOver: ownMs > BUDGET_MS }),

@@ -5,6 +5,13 @@ export function percentile(values, percent) {
   return sorted[Math.max(0, rank - 1)];
 }
 
+/** The middle, or what lies between the two in the middle. */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length / 2;
+  return (sorted[Math.floor(half)] + sorted[Math.ceil(half) - 1]) / 2;
+}
+
 /** Rows of results against a budget, for people. */
 export function showTable(results) {
   console.table(
