@@ -6,6 +6,8 @@
 #
 # With KUBECONFIG set, that cluster is taken as it is; SLIPWAY_REGISTRY has to
 # name a registry (host:port, plain HTTP) that its nodes and this machine reach.
+# Suites that kill parts of the cluster run only with SLIPWAY_CLUSTER_CONTROL, a
+# program that takes `kill PART` and `start PART`; the kit is one.
 # Without, the kit that lies beside the checkout (or SLIPWAY_CLUSTER_KIT) is
 # built where it has not been yet and brought up: the first time that takes a
 # quarter of an hour and needs root. It stays up, for the next time.
@@ -21,7 +23,7 @@ if [ -n "${KUBECONFIG:-}" ]; then
     say 'KUBECONFIG is set but SLIPWAY_REGISTRY is not: name a registry that the nodes pull from over plain HTTP'
     exit 1
   fi
-  for name in KUBECONFIG SLIPWAY_REGISTRY SLIPWAY_GATEWAY SLIPWAY_GATEWAY_METRICS BUILDKIT_HOST; do
+  for name in KUBECONFIG SLIPWAY_REGISTRY SLIPWAY_GATEWAY SLIPWAY_GATEWAY_METRICS BUILDKIT_HOST SLIPWAY_CLUSTER_CONTROL; do
     if [ -n "${!name:-}" ]; then printf 'export %s=%q\n' "$name" "${!name}"; fi
   done
   exit 0
@@ -37,3 +39,5 @@ say 'bringing a cluster up'
 # For the suites with BuildKit.
 "$kit" start buildkit >&2
 "$kit" env
+# The suites of faults may kill what belongs to these tests alone.
+printf 'export SLIPWAY_CLUSTER_CONTROL=%q\n' "$(realpath "$kit")"

@@ -1,4 +1,8 @@
-import { describeWithControl, EngineWorld, openEngineWorld } from '../testing';
+import { describeWithControl } from '../testing';
+import {
+  EngineWorld,
+  openEngineWorld,
+} from '../testing/__testUtils__/engineWorld';
 import {
   bringFirst,
   expectNothingTwice,

@@ -2,12 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
+import { describeOnCluster, TestCluster } from '../testing';
 import {
-  describeOnCluster,
   EngineWorld,
   openEngineWorld,
-  TestCluster,
-} from '../testing';
+} from '../testing/__testUtils__/engineWorld';
 import {
   bringFirst,
   expectNothingTwice,

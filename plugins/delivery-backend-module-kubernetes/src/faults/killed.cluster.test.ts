@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { describeOnCluster, FaultRule } from '../testing';
 import {
-  describeOnCluster,
   EngineWorld,
-  FaultRule,
   openEngineWorld,
-} from '../testing';
+} from '../testing/__testUtils__/engineWorld';
 import {
   bringFirst,
   expectNothingTwice,
-  expectOneGeneration,
   expectServed,
   isOneGeneration,
   recordMade,

@@ -1,6 +1,10 @@
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { isNotFound, KubeObject } from '../client';
-import { describeWithControl, EngineWorld, openEngineWorld } from '../testing';
+import { describeWithControl } from '../testing';
+import {
+  EngineWorld,
+  openEngineWorld,
+} from '../testing/__testUtils__/engineWorld';
 import {
   bringFirst,
   expectNothingTwice,

@@ -1,7 +1,11 @@
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { KubeObject } from '../client';
 import { generationName } from '../names';
-import { describeOnCluster, EngineWorld, openEngineWorld } from '../testing';
+import { describeOnCluster } from '../testing';
+import {
+  EngineWorld,
+  openEngineWorld,
+} from '../testing/__testUtils__/engineWorld';
 import {
   bringFirst,
   expectNothingTwice,

@@ -1,5 +1,9 @@
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
-import { describeOnCluster, EngineWorld, openEngineWorld } from '../testing';
+import { describeOnCluster } from '../testing';
+import {
+  EngineWorld,
+  openEngineWorld,
+} from '../testing/__testUtils__/engineWorld';
 import {
   bringFirst,
   expectNothingTwice,

@@ -1,13 +1,11 @@
 import { mockServices } from '@backstage/backend-test-utils';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { createKubeClient, KubeObject } from '../client';
+import { describeOnCluster, FaultProxy, openFaultProxy } from '../testing';
 import {
-  describeOnCluster,
   EngineWorld,
-  FaultProxy,
   openEngineWorld,
-  openFaultProxy,
-} from '../testing';
+} from '../testing/__testUtils__/engineWorld';
 import { ClusterWatch, createClusterWatch } from '../watch';
 import { targetLabel } from '../names';
 import {

@@ -5,7 +5,6 @@ export {
 } from './describeOnCluster';
 export { type ClusterControl, describeWithControl } from './clusterControl';
 export { answeredBy, contractHarness } from './contractHarness';
-export { type EngineWorld, openEngineWorld } from './engineWorld';
 export { type FaultProxy, type FaultRule, openFaultProxy } from './faultProxy';
 export { type Load, startLoad } from './load';
 export { openTestCluster, type TestCluster } from './testCluster';

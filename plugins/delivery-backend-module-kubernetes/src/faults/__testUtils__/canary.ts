@@ -2,7 +2,8 @@ import { DeploymentDetail } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { KubeObject } from '../../client';
 import { GENERATION_LABEL, TARGET_LABEL, targetLabel } from '../../names';
-import { EngineWorld, Load } from '../../testing';
+import { Load } from '../../testing';
+import { EngineWorld } from '../../testing/__testUtils__/engineWorld';
 
 export const quiet = new AbortController().signal;
 

@@ -13,12 +13,12 @@ import {
   EngineBackend,
   startEngineBackend,
 } from './engineBackend';
-import { FaultProxy, FaultRule, openFaultProxy } from './faultProxy';
-import { Load, startLoad } from './load';
-import { TestManifestOptions, testManifests } from './manifests';
-import { TestRepository } from './releaseModule';
-import { TestServiceOptions } from './service';
-import { openTestCluster, TestCluster } from './testCluster';
+import { FaultProxy, FaultRule, openFaultProxy } from '../faultProxy';
+import { Load, startLoad } from '../load';
+import { TestManifestOptions, testManifests } from '../manifests';
+import { TestRepository } from '../releaseModule';
+import { TestServiceOptions } from '../service';
+import { openTestCluster, TestCluster } from '../testCluster';
 
 const ENVIRONMENT = 'production';
 const PATIENCE_MS = 120_000;

@@ -12,8 +12,8 @@ import { catalogServiceMock } from '@backstage/plugin-catalog-node/testUtils';
 import deliveryPlugin from '@slipway/backstage-plugin-delivery-backend';
 import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { RegistryAccess } from '@slipway/backstage-plugin-delivery-node';
-import kubernetesModule from '..';
-import { TestRepository, testReleaseModule } from './releaseModule';
+import kubernetesModule from '../..';
+import { TestRepository, testReleaseModule } from '../releaseModule';
 
 /** How the cluster is described in `kubernetes.clusterLocatorMethods`. */
 export interface ClusterDescription {
