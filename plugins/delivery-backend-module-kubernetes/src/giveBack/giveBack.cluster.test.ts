@@ -2,12 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isKnown, TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { Plan } from '@slipway/backstage-plugin-delivery-node';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
+import { createPlanObjects } from '../apply';
 import { KubeObject } from '../client';
+import { ClusterAccess } from '../clusterAccess';
 import { describeOnCluster } from '../testing';
+import { createClusterTraffic } from '../traffic';
+import { createWorkloads } from '../workloads';
 import { byHand } from '../workloads/__testUtils__/byHand';
 import {
   openWorkloadsWorld,
   quiet,
+  silentLogger,
   WorkloadsWorld,
 } from '../workloads/__testUtils__/harness';
 import { createGiveBack } from './giveBack';
@@ -98,24 +103,75 @@ describeOnCluster('Giving back', () => {
   }
 
   /** Asked again and again, as the engine does, each time as another process. */
-  async function giveBack(target: TargetRef, plan: Plan): Promise<string[]> {
-    const { world, workloads, traffic, objects } = rooms;
+  async function giveBack(
+    target: TargetRef,
+    plan: Plan,
+    cluster: ClusterAccess = rooms.world.cluster,
+  ): Promise<string[]> {
     const told: string[] = [];
     await poll(
       'it is given back',
       async () => {
-        const { done, message } = await createGiveBack({
-          cluster: world.cluster,
-          workloads,
+        const traffic = createClusterTraffic({ cluster, logger: silentLogger });
+        const step = createGiveBack({
+          cluster,
+          workloads: createWorkloads({ cluster, traffic }),
           traffic,
-          objects,
-        })(target, { epoch: 1, revision: 4, takeOver: true }, plan, quiet);
-        told.push(message);
-        return done;
+          objects: createPlanObjects({ cluster, traffic }),
+        });
+        const fence = { epoch: 1, revision: 4, takeOver: true } as const;
+        try {
+          const { done, message } = await step(target, fence, plan, quiet);
+          told.push(message);
+          return done;
+        } catch (error) {
+          told.push(String(error));
+          return false;
+        }
       },
-      180_000,
+      240_000,
     );
     return told;
+  }
+
+  /** Processes that die right after a write, after each that there is once. */
+  function mortal(cluster: ClusterAccess): {
+    cluster: ClusterAccess;
+    deaths: Set<string>;
+  } {
+    const deaths = new Set<string>();
+    const { client } = cluster;
+    const dying =
+      <A extends unknown[], R>(
+        what: string,
+        call: (...args: A) => Promise<R>,
+      ) =>
+      async (...args: A): Promise<R> => {
+        const result = await call(...args);
+        // The same write again differs in the version that it is over.
+        const write = JSON.stringify([what, ...args.slice(0, 3)]).replace(
+          /"(?:resourceVersion|time)":"[^"]*"/g,
+          '',
+        );
+        if (!deaths.has(write) && !write.includes('"dryRun":true')) {
+          deaths.add(write);
+          throw new Error(`The process died after: ${what}`);
+        }
+        return result;
+      };
+    return {
+      deaths,
+      cluster: {
+        ...cluster,
+        client: {
+          ...client,
+          apply: dying('apply', client.apply),
+          create: dying('create', client.create),
+          patch: dying('patch', client.patch),
+          delete: dying('delete', client.delete),
+        },
+      },
+    };
   }
 
   /** Everything that still says that it was ours. */
@@ -127,6 +183,8 @@ describeOnCluster('Giving back', () => {
       ['v1', 'Pod'],
       ['apps/v1', 'Deployment'],
       ['gateway.networking.k8s.io/v1', 'HTTPRoute'],
+      ['autoscaling/v2', 'HorizontalPodAutoscaler'],
+      ['policy/v1', 'PodDisruptionBudget'],
     ];
     const objects: KubeObject[] = [];
     for (const [apiVersion, kind] of kinds) {
@@ -212,6 +270,39 @@ describeOnCluster('Giving back', () => {
         quiet,
       );
     }
+  });
+
+  it('goes on where a process died, after each of its writes, and leaves an autoscaler with the Deployment', async () => {
+    const { world } = rooms;
+    const target = world.newTarget();
+    const name = world.nameOf(target);
+    const plan = await world.plan(target, {
+      version: 'one',
+      autoscale: { min: 2, max: 3 },
+      minAvailable: 1,
+    });
+    await bringUp(target, plan);
+    const { answers, failures } = startAsking(target);
+    await poll('some answers', async () => answers.length > 10);
+    const { cluster, deaths } = mortal(world.cluster);
+    await giveBack(target, plan, cluster);
+    expect(deaths.size).toBeGreaterThan(10);
+    await stopAsking();
+    expect(failures).toEqual([]);
+    expect(new Set(answers)).toEqual(new Set(['one']));
+    expect((await leftOfUs()).filter(text => text.includes(name))).toEqual([]);
+    const { items } = await world.client.list(
+      { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' },
+      { namespace: world.namespace },
+      quiet,
+    );
+    expect(items).toMatchObject([
+      { spec: { scaleTargetRef: { kind: 'Deployment', name } } },
+    ]);
+    expect(
+      (await byHand(world.client, world.namespace).get(name)).status
+        ?.readyReplicas,
+    ).toBeGreaterThanOrEqual(2);
   });
 
   it('gives the Deployment that was there before us back under its own name', async () => {

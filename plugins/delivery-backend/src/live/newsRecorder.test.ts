@@ -1,4 +1,5 @@
 import { TestDatabases, mockServices } from '@backstage/backend-test-utils';
+import { TimelineEvent } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { CHECKOUT } from '../api/__testUtils__/testApi';
 import { createTestStore } from '../store';
@@ -50,6 +51,58 @@ describe('what happened to instances by itself', () => {
       level: 'warning',
       ...staging,
     });
+    await store.close();
+  });
+
+  it('stands on the page of what runs, also where it is no generation’s', async () => {
+    const store = await createTestStore(await databases.init('SQLITE_3'), {
+      logger,
+    });
+    const row = {
+      target: staging,
+      record: {
+        draining: [],
+        promoted: [],
+        desired: { revision: 1, generations: [], shares: [] },
+        stable: {
+          generation: 'g1',
+          planId: 'p1',
+          releaseId: 'r1',
+          deploymentId: 'd1',
+          digests: {},
+          replicas: 1,
+        },
+      },
+    };
+    const added: TimelineEvent[] = [];
+    const record = createNewsRecorder({
+      store: {
+        targets: {
+          ...store.targets,
+          get: async () => ({ ...(await seeded()), ...row }),
+        },
+        deployments: {
+          ...store.deployments,
+          addEvents: async events => {
+            added.push(...events);
+          },
+        },
+      },
+      logger,
+    });
+    await store.targets.ensureMany([{ target: staging, tier: 'test' }]);
+    async function seeded() {
+      const found = await store.targets.get(staging);
+      if (!found) {
+        throw new Error('There is no target');
+      }
+      return found;
+    }
+    const { generation: _, ...ofNobody } = news('event/uid/1');
+    record(ofNobody);
+    record({ ...news('restart/x'), generation: 'forgotten' });
+    await poll('both', async () => added.length === 2);
+    expect(added.map(({ deploymentId }) => deploymentId)).toEqual(['d1', 'd1']);
     await store.close();
   });
 
