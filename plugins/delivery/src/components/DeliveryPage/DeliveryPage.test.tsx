@@ -113,6 +113,33 @@ describe('DeliveryPage', () => {
     expect(inboxOf([timed], [old, newer])).toEqual([]);
   });
 
+  it('says why something is degraded, since when, and leaves what was given back alone', () => {
+    const degraded = healthyTarget({
+      health: { status: 'degraded', causes: ['1 of 2 instances are ready'] },
+      causes: {
+        known: [
+          {
+            code: 'quota-exceeded',
+            summary: 'The quota tiny is used up',
+            sinceMs: 7,
+            level: 'error',
+          },
+        ],
+        observedAtMs: 8,
+        reflects: 1,
+      },
+    });
+    const givenBack = heldTarget({
+      stable: undefined,
+      last: undefined,
+      health: { status: 'idle', causes: [] },
+      givenBack: { by: { type: 'user', ref: 'user:default/ada' }, atMs: 1 },
+    });
+    expect(inboxOf([degraded, givenBack], [])).toMatchObject([
+      { kind: 'degraded', message: 'The quota tiny is used up', sinceMs: 7 },
+    ]);
+  });
+
   it('keeps the estate when the inbox fails', async () => {
     const api = new FakeDeliveryApi();
     api.failures.getReleases = new Error('the database is slow');

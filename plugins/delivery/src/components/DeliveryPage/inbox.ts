@@ -3,7 +3,7 @@ import {
   Release,
   TargetView,
 } from '@slipway/backstage-plugin-delivery-common';
-import { activeDeployment } from '../../model';
+import { activeDeployment, causesOf } from '../../model';
 
 export type InboxKind =
   | 'errored'
@@ -83,12 +83,15 @@ function ofTarget(target: TargetView): InboxItem[] {
   }
   const { status } = target.health;
   if ((status === 'degraded' || status === 'unknown') && !active) {
+    // Why says more than how many are left.
+    const worst = causesOf(target).find(({ level }) => level === 'error');
     items.push({
       kind: status,
       service,
       environment: target.environment.name,
       title: target.stable?.version ?? '',
-      message: target.health.causes[0],
+      message: worst?.summary ?? target.health.causes[0],
+      sinceMs: worst?.sinceMs,
     });
   }
   return items;
