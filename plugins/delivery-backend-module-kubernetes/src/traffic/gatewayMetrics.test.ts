@@ -1,15 +1,22 @@
 import { createServer, Server } from 'node:http';
 import { AddressInfo } from 'node:net';
 import { ConfigReader } from '@backstage/config';
+import { KubeObject } from '../client';
+import { gatewayApi } from './gatewayApi';
 import { createEnvoyMetrics } from './gatewayMetrics';
 import { LiveTraffic } from './live';
 import { readGatewayMetrics } from './readGatewayMetrics';
 
 const quiet = new AbortController().signal;
 
+function service(name: string): KubeObject {
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name } };
+}
+
 const live = {
   namespace: 'team',
-  routes: [{}],
+  services: [service('shop')],
+  routes: [{ object: service('shop'), router: gatewayApi }],
   backends: {
     of: (name: string) => {
       const [, generation] = /^shop-(\w+)$/.exec(name) ?? [];
