@@ -2,7 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ServiceOverview } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { bringFirst } from '../faults/__testUtils__/canary';
-import { describeOnCluster, EngineWorld, openEngineWorld } from '../testing';
+import { describeOnCluster } from '../testing';
+import {
+  EngineWorld,
+  openEngineWorld,
+} from '../testing/__testUtils__/engineWorld';
 
 jest.setTimeout(240_000);
 

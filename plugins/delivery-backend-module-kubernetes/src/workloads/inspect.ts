@@ -1,3 +1,4 @@
+import { InputError } from '@backstage/errors';
 import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { Plan, PlanReference } from '@slipway/backstage-plugin-delivery-node';
 import { ClusterAccess } from '../clusterAccess';
@@ -24,15 +25,23 @@ export async function inspectPlan(options: {
   policy: ManifestPolicy;
   plan: Pick<Plan, 'objects' | 'jobs' | 'images'>;
   target: TargetRef;
+  beside?: string[];
   signal?: AbortSignal;
 }): Promise<{
   replicas: number;
   ignored: string[];
   references: PlanReference[];
 }> {
-  const { cluster, policy, plan, target } = options;
+  const { cluster, policy, plan, target, beside = [] } = options;
   const signal = options.signal ?? AbortSignal.timeout(INSPECT_LIMIT_MS);
   const kubePlan = readPlan(plan);
+  if (beside.length > 0 && kubePlan.traffic.routes.length === 0) {
+    throw new InputError(
+      `The strategy has steps of the kind ${beside.join(
+        ' and ',
+      )}, for which the manifests need an HTTPRoute or a GRPCRoute that sends to a Service of the workload; there is none. Add one, or leave these steps out`,
+    );
+  }
   const warnings = await assertAllowed(
     cluster,
     kubePlan,

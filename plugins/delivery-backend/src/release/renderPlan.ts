@@ -189,7 +189,7 @@ export async function renderPlan(options: {
     objects,
     images,
     target,
-    { jobs },
+    { jobs, beside: besideOf(wanted) },
   );
   const content = {
     target,
@@ -204,4 +204,12 @@ export async function renderPlan(options: {
   const plan: Plan = { id: planId(content), ...content };
   await store.plans.put(plan);
   return plan;
+}
+
+/** The steps that ask for requests beside the shares, each kind once. */
+function besideOf({ strategy }: EnvironmentModel): Array<'route' | 'mirror'> {
+  const steps = strategy.type === 'canary' ? strategy.steps : [];
+  return (['route', 'mirror'] as const).filter(kind =>
+    steps.some(({ type }) => type === kind),
+  );
 }

@@ -23,7 +23,14 @@ export interface Workloads {
     objects: PlanObject[],
     images: Record<string, string>,
     target: TargetRef,
-    options?: { jobs?: string[] },
+    options?: {
+      jobs?: string[];
+      /**
+       * The strategy has such steps: wrong where the Plan itself lacks what they
+       * need, for example a route.
+       */
+      beside?: Array<'route' | 'mirror'>;
+    },
   ): Promise<{
     replicas: number;
     ignored: string[];
