@@ -7,13 +7,12 @@ import {
   expectServed,
   pausedCanary,
 } from '../faults/__testUtils__/canary';
+import { answeredBy, describeOnCluster, startLoad } from '../testing';
 import {
-  answeredBy,
-  describeOnCluster,
   EngineWorld,
   openEngineWorld,
-  startLoad,
-} from '../testing';
+} from '../testing/__testUtils__/engineWorld';
+import { createWorkloads } from '../workloads';
 import {
   openTrafficWorld,
   quiet,
@@ -271,6 +270,70 @@ describeOnCluster('Routes beside the shares, on a real Gateway', () => {
       name: 'InputError',
       message: expect.stringContaining('mirror: 100%'),
     });
+  });
+
+  it('stand in a GRPCRoute as well, and are taken by its gateway', async () => {
+    const shop = await world.open();
+    await shop.bring('stable');
+    await shop.bring('canary');
+    await shop.bind(({ routes: [route], routes }) => {
+      const { parentRefs } = route.spec as { parentRefs: unknown };
+      routes.push({
+        ...route,
+        kind: 'GRPCRoute',
+        // Contour mixes up the statuses of routes of one name.
+        metadata: { ...route.metadata, name: `${shop.name}-grpc` },
+        spec: {
+          parentRefs,
+          hostnames: [`grpc.${world.hostnameOf(shop.target)}`],
+          rules: [
+            {
+              matches: [{ method: { service: 'shop.Till', method: 'Pay' } }],
+              backendRefs: [{ name: shop.name, port: 80 }],
+            },
+          ],
+        },
+      });
+    });
+    await shop.share({ stable: 100 });
+    const routes = [
+      { type: 'headers', generation: 'canary', headers: HEADERS },
+      { type: 'mirror', generation: 'canary', percent: 100 },
+    ] as const;
+    const fence = { epoch: 1, revision: 7 };
+    await world.traffic.request(shop.target, fence, stable, quiet, [...routes]);
+    expect(await world.traffic.observe(shop.target, quiet)).toMatchObject({
+      reflects: 7,
+      known: { accepted: stable, routes },
+    });
+    const grpc = rulesOf(await shop.get('GRPCRoute', `${shop.name}-grpc`));
+    expect(grpc).toHaveLength(2);
+    expect(grpc[0]).toMatchObject({
+      matches: [
+        {
+          method: { service: 'shop.Till', method: 'Pay' },
+          headers: [{ name: 'x-canary', value: 'always' }],
+        },
+      ],
+    });
+  });
+
+  it('are wrong in a release whose manifests have nothing that could do them', async () => {
+    const target = world.newTarget();
+    const workloads = createWorkloads({ cluster: world.cluster });
+    const inspect = async (route: boolean) => {
+      const plan = await world.plan(target, { version: 'any', route });
+      return await workloads.inspect(plan.objects, plan.images, target, {
+        beside: ['route', 'mirror'],
+      });
+    };
+    await expect(inspect(false)).rejects.toMatchObject({
+      name: 'InputError',
+      message: expect.stringContaining(
+        'route and mirror, for which the manifests need an HTTPRoute',
+      ),
+    });
+    expect(await inspect(true)).toMatchObject({ replicas: 1 });
   });
 
   it('tell shares that flow only while no copies are counted among them', async () => {

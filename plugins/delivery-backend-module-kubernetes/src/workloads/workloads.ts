@@ -52,12 +52,13 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
 
   return {
     fencing: 'compare-and-set',
-    inspect: async (objects, images, target, { jobs } = {}) =>
+    inspect: async (objects, images, target, { jobs, beside } = {}) =>
       await inspectPlan({
         cluster,
         policy,
         plan: { objects, images, jobs },
         target,
+        beside,
       }),
     async ensure(target, fence, { inPlace, ...wish }, signal) {
       const kubePlan = kubePlanOf(wish.plan);
