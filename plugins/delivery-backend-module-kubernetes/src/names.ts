@@ -62,6 +62,11 @@ export const SCALED_ANNOTATION = `${PREFIX}/scaled-by`;
 export const IMAGES_ANNOTATION = `${PREFIX}/images`;
 /** On what was there before us: it is given back, not deleted. */
 export const ADOPTED_ANNOTATION = `${PREFIX}/adopted`;
+/**
+ * On what was there before us: `<pod-template-hash>/<revision>` of its pods,
+ * which carry no label of ours, when they were all of one template.
+ */
+export const ADOPTED_PODS_ANNOTATION = `${PREFIX}/adopted-pods`;
 /** On the Deployment in place: the key of the rollout that was asked for last. */
 export const RUN_ANNOTATION = `${PREFIX}/run`;
 /** Of the ConfigMap of a target that holds what its objects cannot tell. */

@@ -8,6 +8,12 @@ import {
   TrafficState,
 } from '@slipway/backstage-plugin-delivery-common';
 import { ClusterAccess } from '../clusterAccess';
+import {
+  RECORD_CONFIG_MAP_PREFIX,
+  REVISION_ANNOTATION,
+  targetLabel,
+} from '../names';
+import { giveWay } from './adopted';
 import { bindObjects } from './bind';
 import { ClusterTraffic } from './contract';
 import { GatewayFeatures } from './gatewayFeatures';
@@ -50,6 +56,20 @@ export function createClusterTraffic(
   };
   const unknownSince = new Map<string, number>();
 
+  /** The last revision of a target of which nothing is left, from where its fence stands. */
+  async function writtenRevision(target: TargetRef, signal: AbortSignal) {
+    const found = await cluster.client.get(
+      {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        name: `${RECORD_CONFIG_MAP_PREFIX}${targetLabel(target)}`,
+        namespace: await cluster.namespaceOf(target),
+      },
+      signal,
+    );
+    return Number(found?.metadata.annotations?.[REVISION_ANNOTATION] ?? 0) || 0;
+  }
+
   /** What was found, with what really flows, and since when it is not known. */
   async function look(
     reader: LiveReader,
@@ -72,6 +92,13 @@ export function createClusterTraffic(
         return unknown(observed.unknown);
       }
       unknownSince.delete(key);
+      if (live.services.length === 0 && live.workloads.length === 0) {
+        // Nothing is left that a write could stand on.
+        return {
+          ...observed,
+          reflects: reader === seen ? await writtenRevision(target, signal) : 0,
+        };
+      }
       const measured = await metrics?.measure(live, signal);
       return measured
         ? { ...observed, known: { ...observed.known, ...measured } }
@@ -93,6 +120,7 @@ export function createClusterTraffic(
     }),
     request: (...args) => requestShares(context, ...args),
     release: (...args) => releaseGeneration(context, ...args),
+    giveWay: (...args) => giveWay(context, ...args),
     letGo: (...args) => letGo(context, ...args),
     bind: (...args) => bindObjects(context, ...args),
     observe: (target, signal) => look(seen, target, signal),

@@ -72,6 +72,13 @@ export interface ClusterTraffic extends TrafficRouter {
     signal: AbortSignal,
   ): Promise<void>;
   /**
+   * Turns the main Services back to what was there before us, once nothing of
+   * ours runs any more; nothing where nothing was, or something still runs.
+   *
+   * Errors: `StaleEpochError`.
+   */
+  giveWay(target: TargetRef, fence: Fence, signal: AbortSignal): Promise<void>;
+  /**
    * Turns a target that runs in place back to its main Services, as if there
    * were no generations. `false`: it has to be called again.
    *

@@ -11,6 +11,7 @@ import {
   targetLabel,
   TRACK_ANNOTATION,
 } from '../names';
+import { Adopted, adoptedOf } from './adopted';
 import { Endpoints, readEndpoints } from './endpoints';
 import { readJson, readRoutes, readShares } from './marks';
 import { Backends, Router } from './router';
@@ -44,6 +45,8 @@ export interface LiveTraffic {
    * selector takes pods of every generation.
    */
   inPlace: boolean;
+  /** What was there before us, while it runs; see `adopted.ts`. */
+  adopted?: Adopted;
 }
 
 /**
@@ -129,6 +132,7 @@ export function liveTraffic(found: {
       )
       .map(generationOf)[0],
     inPlace: generations.length === 1 && generations.every(isInPlace),
+    adopted: adoptedOf(found.workloads.filter(isThere)),
   };
 }
 

@@ -119,6 +119,20 @@ export function judge(
     shares.push(bySelector(live, told, causes, nowMs));
   }
   if (
+    live.adopted &&
+    marked.some(
+      service =>
+        services.includes(service) &&
+        !sameValue(
+          selectorOf(service),
+          mainSelector(planSelector(service), live, told),
+        ),
+    )
+  ) {
+    // What was there before was rolled by somebody: the selectors have to follow.
+    reflects = Math.max(0, reflects - 1);
+  }
+  if (
     !live.inPlace &&
     !followSelectors(live, services.map(selectorOf), live.endpoints, told)
   ) {

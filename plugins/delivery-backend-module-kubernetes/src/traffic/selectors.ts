@@ -1,6 +1,7 @@
 import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
 import { KubeObject } from '../client';
 import { GENERATION_LABEL, SELECTOR_ANNOTATION } from '../names';
+import { adoptedSelector } from './adopted';
 import { LiveTraffic } from './live';
 import { readJson } from './marks';
 import { selectorOf } from './services';
@@ -22,11 +23,15 @@ export function planSelector(service: KubeObject): Record<string, string> {
  * What a main Service selects while these shares are in force. Beside a route
  * it is stable alone, so that callers inside the cluster never meet what the
  * route was told to spare. Without a route it is everybody who has a share;
- * where Kubernetes leads, it is whatever Kubernetes makes ready.
+ * where Kubernetes leads, it is whatever Kubernetes makes ready; and as long as
+ * nothing has a share, what was there before us.
  */
 export function mainSelector(
   base: Record<string, string>,
-  live: Pick<LiveTraffic, 'inPlace' | 'routes' | 'stable' | 'readyOf'>,
+  live: Pick<
+    LiveTraffic,
+    'inPlace' | 'routes' | 'stable' | 'readyOf' | 'adopted' | 'workloads'
+  >,
   shares: TrafficShare[],
 ): Record<string, string> {
   const only = (generation: string) => ({
@@ -36,11 +41,11 @@ export function mainSelector(
   const given = shares
     .filter(({ percent }) => percent > 0)
     .sort((a, b) => b.percent - a.percent);
-  if (given.length === 0) {
-    return only(NOBODY);
-  }
   if (live.inPlace) {
     return base;
+  }
+  if (given.length === 0) {
+    return live.adopted ? adoptedSelector(live.adopted, live) : only(NOBODY);
   }
   if (live.routes.length === 0) {
     return given.length === 1 ? only(given[0].generation) : base;

@@ -34,7 +34,7 @@ export function createAdoptedPods(options: {
         const generation = object.metadata.labels?.[GENERATION_LABEL] ?? '';
         const pods = await readAdoptedPods(
           client,
-          { object, generation, role: 'adopted', inPlace: true },
+          { object },
           signal,
         );
         return pods.map(pod => ({ pod, generation }));

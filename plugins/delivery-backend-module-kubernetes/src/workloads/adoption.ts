@@ -4,6 +4,7 @@ import { fencedPatch, WriteContext } from '../apply';
 import { PodOwner } from '../health';
 import {
   ADOPTED_ANNOTATION,
+  ADOPTED_PODS_ANNOTATION,
   EPOCH_ANNOTATION,
   GENERATION_LABEL,
   REPLICAS_ANNOTATION,
@@ -14,7 +15,7 @@ import {
   targetLabel,
 } from '../names';
 import { stringifyTarget } from '@slipway/backstage-plugin-delivery-common';
-import { LiveDeployment } from './readTarget';
+import { LiveDeployment, readAdoptedPods } from './readTarget';
 
 /*
  * A Deployment of the Plan's name that was there before us. It is marked, and so
@@ -40,32 +41,61 @@ function fenceAnnotations({ target, fence }: WriteContext) {
   };
 }
 
+/** Of which template its pods are, where they are all of one. */
+async function podsOf(
+  { client, signal }: WriteContext,
+  object: PodOwner,
+): Promise<string | undefined> {
+  const pods = await readAdoptedPods(client, { object }, signal);
+  const hashes = new Set(
+    pods.map(({ metadata }) => metadata.labels?.['pod-template-hash']),
+  );
+  const [hash] = hashes;
+  const revision =
+    object.metadata.annotations?.['deployment.kubernetes.io/revision'];
+  return hashes.size === 1 && hash && revision
+    ? `${hash}/${revision}`
+    : undefined;
+}
+
 /** Marks it as seen. Changes neither its spec nor its pods. */
 export async function adopt(
   context: WriteContext,
   ref: { name: string },
 ): Promise<void> {
-  const { namespace } = context;
-  await fencedPatch(
-    context,
-    { apiVersion: 'apps/v1', kind: 'Deployment', name: ref.name, namespace },
-    (existing: PodOwner) =>
-      existing.metadata.labels?.[TARGET_LABEL]
-        ? undefined
-        : {
-            metadata: {
-              labels: {
-                [TARGET_LABEL]: targetLabel(context.target),
-                [GENERATION_LABEL]: adoptedGeneration(existing),
-                [ROLE_LABEL]: 'adopted',
-              },
-              annotations: {
-                ...fenceAnnotations(context),
-                [ADOPTED_ANNOTATION]: 'true',
-              },
-            },
-          },
-  );
+  const { client, namespace, signal } = context;
+  const at = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    name: ref.name,
+    namespace,
+  };
+  const found = (await client.get(at, signal)) as PodOwner | undefined;
+  const pods = found && (await podsOf(context, found));
+  await fencedPatch(context, at, (existing: PodOwner) => {
+    const { labels, annotations } = existing.metadata;
+    if (labels?.[TARGET_LABEL]) {
+      return labels[ROLE_LABEL] === 'adopted' &&
+        pods &&
+        annotations?.[ADOPTED_PODS_ANNOTATION] !== pods
+        ? { metadata: { annotations: { [ADOPTED_PODS_ANNOTATION]: pods } } }
+        : undefined;
+    }
+    return {
+      metadata: {
+        labels: {
+          [TARGET_LABEL]: targetLabel(context.target),
+          [GENERATION_LABEL]: adoptedGeneration(existing),
+          [ROLE_LABEL]: 'adopted',
+        },
+        annotations: {
+          ...fenceAnnotations(context),
+          [ADOPTED_ANNOTATION]: 'true',
+          ...(pods && { [ADOPTED_PODS_ANNOTATION]: pods }),
+        },
+      },
+    };
+  });
 }
 
 /** Takes its instances away and remembers how many there were. */
@@ -129,6 +159,7 @@ export async function release(
             EPOCH_ANNOTATION,
             REVISION_ANNOTATION,
             ADOPTED_ANNOTATION,
+            ADOPTED_PODS_ANNOTATION,
             REPLICAS_ANNOTATION,
           ]),
         },

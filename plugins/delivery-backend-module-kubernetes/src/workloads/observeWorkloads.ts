@@ -199,6 +199,7 @@ async function stateOf(
     planId: object.metadata.annotations?.[PLAN_ANNOTATION] ?? role,
     ...counted(object.metadata.annotations, given, ready),
     instances,
+    ...(role === 'adopted' && { adopted: true as const }),
     ...(cause && { cause }),
   };
 }

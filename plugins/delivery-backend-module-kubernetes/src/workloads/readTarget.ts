@@ -86,7 +86,7 @@ export async function readPods(
 /** Pods of an adopted Deployment: they were made before us, and carry no label of ours. */
 export async function readAdoptedPods(
   client: KubeClient,
-  { object }: LiveDeployment,
+  { object }: Pick<LiveDeployment, 'object'>,
   signal: AbortSignal,
 ): Promise<Pod[]> {
   const { matchLabels = {} } = object.spec?.selector ?? {};

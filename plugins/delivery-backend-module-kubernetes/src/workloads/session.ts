@@ -50,7 +50,8 @@ export async function adoptPlain(
   { workload }: KubePlan,
 ): Promise<void> {
   const { name } = workload.metadata;
-  if (!deployments.some(({ object }) => object.metadata.name === name)) {
+  const known = deployments.find(({ object }) => object.metadata.name === name);
+  if (known?.role !== 'workload') {
     await adopt(context, { name });
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { ConflictError } from '@backstage/errors';
 import { isKnown, TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import {
@@ -21,13 +22,16 @@ import { isPodOf, readPods } from './readTarget';
 import { ensureServices, removeServices } from './services';
 import { adoptPlain, assertNotOlder, openSession, Session } from './session';
 
+const LEAVING_WITHIN_MS = 3_000;
+const LOOK_EVERY_MS = 100;
+
 export interface WorkloadsOptions {
   cluster: ClusterAccess;
   /** What is only looked at is read here; see `shareLists`. Default: `cluster`. */
   seen?: ClusterAccess;
   /** Whether a generation still gets traffic is asked here before it is removed. */
   traffic?: Pick<TrafficRouter, 'observe'> &
-    Partial<Pick<ClusterTraffic, 'release'>>;
+    Partial<Pick<ClusterTraffic, 'release' | 'giveWay'>>;
   /** To tell the digest of an index from those of its platforms. */
   platformDigests?: PlatformDigests;
   /** The same, shared with those who show it. */
@@ -101,10 +105,35 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
         return;
       }
       await removeServices(context, generation);
+      const adopted = deployments.find(({ role }) => role === 'adopted');
+      if (mine?.role === 'workload' && adopted) {
+        await untilLeaving(session, generation);
+        await traffic?.giveWay?.(target, fence, signal);
+      }
       // Without Deployments nothing else would tell that this was done.
       await noteTargetState(context);
     },
   };
+}
+
+/** Its pods are no endpoints any more once they are on their way out. */
+async function untilLeaving(
+  { context }: Session,
+  generation: string,
+): Promise<void> {
+  const { client, target, namespace, signal } = context;
+  for (const endMs = Date.now() + LEAVING_WITHIN_MS; Date.now() < endMs; ) {
+    const pods = await readPods(client, target, namespace, signal);
+    const stays = pods.some(
+      ({ metadata }) =>
+        metadata.labels?.[GENERATION_LABEL] === generation &&
+        !metadata.deletionTimestamp,
+    );
+    if (!stays) {
+      return;
+    }
+    await delay(LOOK_EVERY_MS, undefined, { signal });
+  }
 }
 
 /** Kubernetes takes its last pods away in place; until then they serve. */

@@ -29,7 +29,10 @@ const MAX_ALIAS_COUNT = 100;
 /** The parser itself is recursive; brackets deeper than this are not YAML that people write. */
 const MAX_OPEN_BRACKETS = 200;
 /** `- - - x`, `? - ? - x`: a level each. Linear: each blank has one way to be read. */
-const COMPACT_NESTING = new RegExp(`^[ \\t]*(?:[-?:][ \\t]+){${MAX_DEPTH + 1}}`, 'm');
+const COMPACT_NESTING = new RegExp(
+  `^[ \\t]*(?:[-?:][ \\t]+){${MAX_DEPTH + 1}}`,
+  'm',
+);
 
 export interface Position {
   line: number;

@@ -102,7 +102,14 @@ export function convergeSteps(
       }
     }
     const named = new Set(desired.generations.map(wanted => wanted.generation));
-    steps.remove = [...seen.keys()].filter(name => !named.has(name));
+    const serves = desired.shares.some(({ percent }) => percent > 0);
+    // What was there before us is not taken away while nothing else serves.
+    steps.remove = [...seen.values()]
+      .filter(
+        ({ generation, adopted }) =>
+          !named.has(generation) && (serves || !adopted),
+      )
+      .map(({ generation }) => generation);
   }
   steps.requestShares =
     !isKnown(world.traffic) ||
