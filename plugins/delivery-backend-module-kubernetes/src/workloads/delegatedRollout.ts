@@ -123,12 +123,11 @@ async function observe(
 ): Promise<Observed<DelegatedState | undefined>> {
   try {
     const namespace = await namespaceOf(target);
-    const deployments = await readDeployments(
-      client,
-      target,
-      namespace,
-      signal,
-    );
+    // Both at once, as whoever looks at the workloads in this moment does.
+    const [deployments, labelled] = await Promise.all([
+      readDeployments(client, target, namespace, signal),
+      readPods(client, target, namespace, signal),
+    ]);
     const observedAtMs = Date.now();
     const found = deployments.find(
       ({ inPlace, object }) =>
@@ -137,7 +136,7 @@ async function observe(
     if (!found) {
       return { known: undefined, observedAtMs, reflects: 0 };
     }
-    const pods = (await readPods(client, target, namespace, signal)).filter(
+    const pods = labelled.filter(
       ({ metadata }) =>
         metadata.labels?.[GENERATION_LABEL] === found.generation,
     );
