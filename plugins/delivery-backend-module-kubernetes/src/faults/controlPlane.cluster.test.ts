@@ -66,7 +66,7 @@ describeWithControl('A canary while the control plane dies', control => {
       const end = await engine.ended(id);
       expect(end.deployment).toMatchObject({ outcome: 'succeeded' });
       expectNothingTwice(end);
-      await expectServed(load, `after-${part}`);
+      await expectServed(load, `after-${part}`, end);
       await expectOneGeneration(engine);
     },
   );

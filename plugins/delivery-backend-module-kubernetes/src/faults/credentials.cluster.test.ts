@@ -103,7 +103,7 @@ describeOnCluster('A token that is good no longer', () => {
     const end = await engine.ended(id);
     expect(end.deployment).toMatchObject({ outcome: 'succeeded' });
     expectNothingTwice(end);
-    await expectServed(load, 'renewed');
+    await expectServed(load, 'renewed', end);
     await expectOneGeneration(engine);
     await poll('the watches are well again', async () => {
       const after = await engine.api(

@@ -146,7 +146,7 @@ describeOnCluster('Our process, killed at every write of a canary', () => {
       const end = await engine.detail(id);
       expect(end.deployment).toMatchObject({ outcome });
       expectNothingTwice(end);
-      await expectServed(load, serves);
+      await expectServed(load, serves, end);
       await made.stop();
       expect(made.names).toHaveLength(1);
       expect(deaths.length).toBeGreaterThan(20);

@@ -78,7 +78,13 @@ describeWithControl('A canary on a node that goes', control => {
   beforeAll(async () => {
     engine = await openEngineWorld({
       progressDeadline: '3m',
-      manifests: name => ({ minAvailable: 1, podSpec: podSpec(name) }),
+      // Each of the two has instances on both nodes.
+      steps: '[{ weight: 50% }, { pause: {} }, { weight: 100% }]',
+      manifests: name => ({
+        replicas: 4,
+        minAvailable: 2,
+        podSpec: podSpec(name),
+      }),
     });
     first = await bringFirst(engine);
   });
@@ -131,16 +137,22 @@ describeWithControl('A canary on a node that goes', control => {
   }
 
   /** What happened to its instances is told with the deployment that brought them. */
-  async function evictionsTold(...ids: string[]): Promise<string[]> {
+  async function told(
+    wanted: string,
+    pattern: RegExp,
+    ids: string[],
+  ): Promise<string[]> {
     return await poll(
-      'the evictions are told',
+      `${wanted} is told`,
       async () => {
         const details = await Promise.all(ids.map(engine.detail));
-        const told = details
+        const messages = details
           .flatMap(({ events }) => events)
-          .filter(({ type }) => type === 'instance-evicted')
+          .filter(
+            ({ type, message }) => type === wanted && pattern.test(message),
+          )
           .map(({ message }) => message);
-        return told.length > 0 && told;
+        return messages.length > 0 && messages;
       },
       PATIENCE_MS,
     );
@@ -150,16 +162,20 @@ describeWithControl('A canary on a node that goes', control => {
     const id = await pausedCanary(engine, 'after-drain');
     const load = engine.load();
     await drain();
-    const told = await evictionsTold(first, id);
-    expect(told.join()).toMatch(/was evicted, as its node is being drained/);
-    expect(new Set(told).size).toBe(told.length);
+    const evictions = await told(
+      'instance-evicted',
+      /was evicted, as its node is being drained/,
+      [first, id],
+    );
+    expect(new Set(evictions).size).toBe(evictions.length);
+    await told('node-cordoned', /node2 takes no new pods/, [first, id]);
     expect(await engine.command(id, 'promote')).toMatchObject({
       accepted: true,
     });
     const end = await engine.ended(id);
     expect(end.deployment).toMatchObject({ outcome: 'succeeded' });
     expectNothingTwice(end);
-    await expectServed(load, 'after-drain');
+    await expectServed(load, 'after-drain', end);
     first = id;
   });
 
@@ -174,14 +190,18 @@ describeWithControl('A canary on a node that goes', control => {
       async () => !(await isReady()),
       PATIENCE_MS,
     );
-    const told = await evictionsTold(first, id);
-    expect(told.join()).toMatch(/was taken off its node|as its node is gone/);
+    await told('node-lost', /node2 does not answer any more; /, [first, id]);
+    await told(
+      'instance-evicted',
+      /was taken off its node|as its node is gone/,
+      [first, id],
+    );
     expect(await engine.command(id, 'promote')).toMatchObject({
       accepted: true,
     });
     const end = await engine.ended(id);
     expect(end.deployment).toMatchObject({ outcome: 'succeeded' });
     expectNothingTwice(end);
-    await expectServed(load, 'after-death');
+    await expectServed(load, 'after-death', end);
   });
 });

@@ -49,7 +49,7 @@ describeWithControl('A registry that is away when pods pull', control => {
     const end = await engine.ended(id);
     expect(end.deployment).toMatchObject({ outcome: 'succeeded' });
     expectNothingTwice(end);
-    await expectServed(load, 'second');
+    await expectServed(load, 'second', end);
     await expectOneGeneration(engine);
   });
 
@@ -84,7 +84,7 @@ describeWithControl('A registry that is away when pods pull', control => {
       accepted: true,
     });
     await engine.ended(again);
-    await expectServed(load, 'third');
+    await expectServed(load, 'third', end);
     await expectOneGeneration(engine);
   });
 });

@@ -90,6 +90,9 @@ describeWithControl('A cluster that knows no HTTPRoute any more', control => {
     expect((await engine.detail(id)).deployment.outcome).toBeUndefined();
 
     await bringBack();
+    // The gateway's controller may take minutes to notice by itself.
+    await control.kill('contour');
+    await control.start('contour');
     // With the definition all routes were deleted: somebody has to want it back.
     const path = `services/${target.service.replace(':', '/')}/environments/${
       target.environment
@@ -103,11 +106,11 @@ describeWithControl('A cluster that knows no HTTPRoute any more', control => {
       return answer.accepted;
     });
     await engine.told(id, 'world-known');
-    await control.kill('contour');
-    await control.start('contour');
+    let answered = 0;
     await poll('users are answered again', async () => {
       const { status } = await world.request(target);
-      return status === 200;
+      answered = status === 200 ? answered + 1 : 0;
+      return answered > 40;
     });
     const load = engine.load();
     expect(await engine.command(id, 'promote')).toMatchObject({
@@ -116,7 +119,7 @@ describeWithControl('A cluster that knows no HTTPRoute any more', control => {
     const end = await engine.ended(id);
     expect(end.deployment).toMatchObject({ outcome: 'succeeded' });
     expectNothingTwice(end);
-    await expectServed(load, 'after-removal');
+    await expectServed(load, 'after-removal', end);
     await expectOneGeneration(engine);
   });
 });

@@ -118,7 +118,7 @@ describeOnCluster('Releases that come quickly, one after the other', () => {
     const end = await engine.ended(ids[1]);
     expect(end.deployment).toMatchObject({ outcome: 'succeeded' });
     expectNothingTwice(end);
-    await expectServed(load, 'fourth');
+    await expectServed(load, 'fourth', end);
     await expectOneGeneration(engine);
   });
 });

@@ -59,7 +59,7 @@ describeOnCluster('A canary while the API server answers badly', () => {
       expect(end.events.map(({ type }) => type)).toContain('world-known');
       expectNothingTwice(end);
       engine.proxy().setRule(undefined);
-      await expectServed(load, `after-${status}`);
+      await expectServed(load, `after-${status}`, end);
       await expectOneGeneration(engine);
     },
   );
@@ -99,7 +99,7 @@ describeOnCluster('A canary while the API server answers badly', () => {
       async () => Date.now() > sinceMs + SLOW_MS + 2_000,
     );
     expect(await uidsOf(engine)).toEqual(settled);
-    await expectServed(load, 'after-slowness');
+    await expectServed(load, 'after-slowness', end);
     await expectOneGeneration(engine);
   });
 
@@ -116,7 +116,7 @@ describeOnCluster('A canary while the API server answers badly', () => {
     const end = await engine.ended(id);
     expect(end.deployment).toMatchObject({ outcome: 'aborted' });
     expectNothingTwice(end);
-    await expectServed(load, 'after-slowness');
+    await expectServed(load, 'after-slowness', end);
     await expectOneGeneration(engine);
   });
 });

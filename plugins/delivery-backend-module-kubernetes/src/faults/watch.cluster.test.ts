@@ -152,6 +152,6 @@ describeOnCluster('Watches of a real API server that fail', () => {
     const end = await engine.ended(id);
     expect(end.deployment).toMatchObject({ outcome: 'succeeded' });
     expectNothingTwice(end);
-    await expectServed(load, 'unwatched');
+    await expectServed(load, 'unwatched', end);
   });
 });

@@ -36,14 +36,25 @@ export async function pausedCanary(
   return id;
 }
 
+function sayWhen(event: DeploymentDetail['events'][number]): string {
+  return [new Date(event.atMs).toISOString(), event.type, event.message].join(
+    ' ',
+  );
+}
+
 /** Nothing was lost, and in the end this version alone answers. */
-export async function expectServed(load: Load, version: string): Promise<void> {
+export async function expectServed(
+  load: Load,
+  version: string,
+  during?: DeploymentDetail,
+): Promise<void> {
   const from = load.result.versions.length;
   await poll('requests at the end', async () => {
     return load.result.versions.length > from + 50;
   });
   const { failures, versions } = await load.stop();
-  expect(failures).toEqual([]);
+  const steps = failures.length > 0 && during?.events.map(sayWhen);
+  expect({ failures, steps }).toEqual({ failures: [], steps: false });
   expect([...new Set(versions.slice(-40))]).toEqual([version]);
 }
 

@@ -29,6 +29,8 @@ export interface EngineBackendOptions {
   cluster: ClusterDescription;
   repository: TestRepository;
   registry: RegistryAccess;
+  /** Where the gateway's Envoy tells what it does. */
+  gatewayMetricsUrl?: string;
   /** Holds the database: who is started with the same one goes on with it. */
   directory: string;
   /** Default `queue`. */
@@ -133,6 +135,9 @@ export async function startEngineBackend(
               },
             ],
             kubernetes: {
+              gatewayMetrics: options.gatewayMetricsUrl
+                ? [{ cluster: 'test', url: options.gatewayMetricsUrl }]
+                : [],
               environments: [
                 {
                   environment: target.environment,

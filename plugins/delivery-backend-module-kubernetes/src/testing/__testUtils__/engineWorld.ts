@@ -122,6 +122,7 @@ export async function openEngineWorld(
       cluster: { ...special, url: proxy.url },
       repository,
       registry: world.registry,
+      gatewayMetricsUrl: world.gatewayMetricsUrl,
       directory,
       queue: options.queue,
     });
