@@ -53,18 +53,33 @@ export function slimMetadata(object: KubeObject): KubeObject {
   };
 }
 
-/** As `slimMetadata`, with who else has written it: that is told to people. */
+/**
+ * As `slimMetadata`, with who else has written it, which is told to people, and
+ * with all that we wrote on it, whatever its length: shares, routes and
+ * selectors are read from there.
+ */
 export function slimShared(object: KubeObject): KubeObject {
-  const others = (object.metadata.managedFields ?? []).filter(
+  const { annotations = {}, managedFields = [] } = object.metadata;
+  const others = managedFields.filter(
     ({ manager, subresource }) =>
       !subresource &&
       manager !== FIELD_MANAGER &&
       manager !== TRAFFIC_FIELD_MANAGER,
   );
-  const slim = slimMetadata(object);
-  return others.length > 0
-    ? { ...slim, metadata: { ...slim.metadata, managedFields: others } }
-    : slim;
+  const ours = Object.entries(annotations).filter(([name]) =>
+    name.startsWith(OURS),
+  );
+  const { metadata, ...slim } = slimMetadata(object);
+  return {
+    ...slim,
+    metadata: {
+      ...metadata,
+      ...(ours.length > 0 && {
+        annotations: { ...metadata.annotations, ...Object.fromEntries(ours) },
+      }),
+      ...(others.length > 0 && { managedFields: others }),
+    },
+  };
 }
 
 const CONTAINER = [
