@@ -43,19 +43,16 @@ describe('What gateways can do', () => {
     expect(api.requests).toHaveLength(2);
   });
 
-  it('is not known where they publish nothing, or may not be read', async () => {
-    for (const answer of [
-      json(200, { items: [] }),
-      json(200, { items: [{}] }),
-      json(403, { message: 'forbidden' }),
-    ]) {
-      api.answer(answer);
-      const { mirrorShares } = features();
-      const asked = api.requests.length;
-      expect(mirrorShares()).toBe(false);
-      await poll('it was asked', async () => api.requests.length > asked);
-      expect(mirrorShares()).toBe(false);
-    }
+  it.each([
+    ['there are none', json(200, { items: [] })],
+    ['they publish nothing', json(200, { items: [{}] })],
+    ['they may not be read', json(403, { message: 'forbidden' })],
+  ])('is not known where %s', async (_, answer) => {
+    api.answer(answer);
+    const { mirrorShares } = features();
+    expect(mirrorShares()).toBe(false);
+    await poll('it was asked', async () => api.requests.length > 0);
+    expect(mirrorShares()).toBe(false);
   });
 
   it('is what the platform says, without asking', () => {

@@ -89,11 +89,11 @@ export function judge(
       continue;
     }
     reflects = Math.min(reflects, revisionOf(route.object));
-    const routes = route.router.routes(route.object, live.backends);
+    const inRules = route.router.routes(route.object, live.backends);
     const edited =
       found.type === 'changed'
         ? found.where
-        : !sameValue(routes, readRoutes(route.object)) && 'spec.rules';
+        : !sameValue(inRules, readRoutes(route.object)) && 'spec.rules';
     if (edited) {
       causes.push(routeEdited(route, edited, nowMs));
     } else if (revisionOf(route.object) > toldRevision) {
@@ -113,7 +113,7 @@ export function judge(
       continue;
     }
     shares.push(found.shares);
-    beside.push(routes);
+    beside.push(inRules);
   }
   if (routes.length === 0 && services.length > 0) {
     shares.push(bySelector(live, told, causes, nowMs));
