@@ -34,6 +34,8 @@ const podSpec = (name: string) => ({
       whenUnsatisfiable: 'DoNotSchedule',
       nodeTaintsPolicy: 'Honor',
       labelSelector: { matchLabels: { app: name } },
+      // Each generation by itself.
+      matchLabelKeys: ['pod-template-hash'],
     },
   ],
   tolerations: ['not-ready', 'unreachable'].map(taint => ({
