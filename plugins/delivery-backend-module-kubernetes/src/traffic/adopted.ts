@@ -1,14 +1,5 @@
-import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
-import { Fence } from '@slipway/backstage-plugin-delivery-node';
 import { KubeObject } from '../client';
 import { ADOPTED_PODS_ANNOTATION, ROLE_LABEL } from '../names';
-import { selected } from './accepted';
-import { TrafficContext } from './context';
-import { LiveTraffic, readLive } from './live';
-import { assertNotStale } from './marks';
-import { servicePart } from './parts';
-import { put, withRetries } from './put';
-import { selectorOf } from './services';
 
 /*
  * What was there before us serves until something of ours has the traffic. Its
@@ -60,49 +51,9 @@ export function adoptedOf(deployments: KubeObject[]): Adopted | undefined {
 /** What a main Service selects while it serves: all of its pods, and none of ours. */
 export function adoptedSelector(
   { labels, podTemplateHash }: Adopted,
-  { workloads }: Pick<LiveTraffic, 'workloads'>,
+  workloads: KubeObject[],
 ): Record<string, string> {
   return podTemplateHash && workloads.length > 0
     ? { ...labels, 'pod-template-hash': podTemplateHash }
     : labels;
-}
-
-/** See `ClusterTraffic.giveWay`. */
-export async function giveWay(
-  context: TrafficContext,
-  target: TargetRef,
-  fence: Fence,
-  signal: AbortSignal,
-): Promise<void> {
-  await withRetries(async () => {
-    const live = await readLive(
-      context.cluster,
-      context.routers,
-      target,
-      signal,
-    );
-    if (!live.adopted || live.workloads.length > 0) {
-      return;
-    }
-    assertNotStale(live.services, fence);
-    const written = await Promise.all(
-      live.services.map(service =>
-        put(
-          context,
-          service,
-          servicePart(service, live, fence, [], []),
-          'selector',
-          signal,
-        ),
-      ),
-    );
-    await selected(
-      context.cluster,
-      target,
-      live,
-      written.map(selectorOf),
-      [],
-      signal,
-    );
-  });
 }

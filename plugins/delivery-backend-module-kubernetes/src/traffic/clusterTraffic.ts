@@ -13,7 +13,7 @@ import {
   REVISION_ANNOTATION,
   targetLabel,
 } from '../names';
-import { giveWay } from './adopted';
+import { giveWay } from './giveWay';
 import { bindObjects } from './bind';
 import { ClusterTraffic } from './contract';
 import { GatewayFeatures } from './gatewayFeatures';

@@ -45,7 +45,9 @@ export function mainSelector(
     return base;
   }
   if (given.length === 0) {
-    return live.adopted ? adoptedSelector(live.adopted, live) : only(NOBODY);
+    return live.adopted
+      ? adoptedSelector(live.adopted, live.workloads)
+      : only(NOBODY);
   }
   if (live.routes.length === 0) {
     return given.length === 1 ? only(given[0].generation) : base;
