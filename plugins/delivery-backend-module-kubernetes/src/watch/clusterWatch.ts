@@ -39,8 +39,11 @@ export interface ClusterWatch {
   eventsAbout(uids: ReadonlySet<string>): KubeObject[];
   /** The target labels that are known. */
   labels(): string[];
-  /** `undefined`: what is required is current. Else why it is not, since when. */
-  lost(): { reason: string; sinceMs: number } | undefined;
+  /**
+   * `undefined`: what is required is current, anywhere or for this namespace.
+   * Else why it is not, since when.
+   */
+  lost(within?: string): { reason: string; sinceMs: number } | undefined;
   status(): KindStatus[];
   /** Objects changed. Returns how to be told no more. */
   onChange(listener: (changes: WatchedChange[]) => void): () => void;
@@ -207,9 +210,13 @@ export function createClusterWatch(options: ClusterWatchOptions): ClusterWatch {
       ]);
     },
     labels: () => [...byLabel.keys()],
-    lost() {
+    lost(within) {
       for (const { kind, namespace, status } of entries) {
-        if (kind.required && status.state !== 'current') {
+        const isAbout =
+          within === undefined ||
+          namespace === undefined ||
+          namespace === within;
+        if (isAbout && kind.required && status.state !== 'current') {
           const reason =
             status.state === 'lost'
               ? status.reason

@@ -14,12 +14,12 @@ export function createWorkloadsGlance(options: {
 }): NonNullable<Workloads['glance']> {
   const { cluster, watch } = options;
   return async target => {
-    const trouble = watch.lost();
+    const namespace = await cluster.namespaceOf(target);
+    const trouble = watch.lost(namespace);
     if (trouble) {
       return { unknown: trouble.reason, sinceMs: trouble.sinceMs };
     }
     const observedAtMs = Date.now();
-    const namespace = await cluster.namespaceOf(target);
     const { deployments, pods } = readTargetObjects(
       watch,
       targetLabel(target),

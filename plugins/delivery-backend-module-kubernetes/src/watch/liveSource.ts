@@ -93,12 +93,12 @@ export function createLiveSource(options: {
         }
         const labels = [...dirty];
         dirty.clear();
-        const trouble = watch.lost();
         for (const label of labels) {
           const located = targets.find(label);
           if (!located) {
             continue;
           }
+          const trouble = watch.lost(located.namespace);
           if (trouble) {
             const { reason: unknown, sinceMs } = trouble;
             const lostState = { unknown, sinceMs };
