@@ -39,19 +39,6 @@ describeOnCluster('What others change of what was deployed', () => {
     await rooms?.world.close();
   });
 
-  async function running() {
-    const { world, workloads, objects } = rooms;
-    const target = world.newTarget();
-    const plan = await world.plan(target, { version: 'one', route: false });
-    const wish = { generation: 'one', plan, track: 'stable', replicas: 1 };
-    const fence = { epoch: 1, revision: 1 };
-    await objects.apply(target, fence, plan, 'before', quiet);
-    await workloads.ensure(target, fence, wish, quiet);
-    const name = generationName(world.nameOf(target), 'one');
-    await whole(target);
-    return { target, wish, name };
-  }
-
   async function look(target: TargetRef) {
     const seen = await rooms.workloads.observe(target, quiet);
     if (!isKnown(seen)) {
@@ -71,6 +58,19 @@ describeOnCluster('What others change of what was deployed', () => {
         others.length === 0
       );
     });
+
+  async function running() {
+    const { world, workloads, objects } = rooms;
+    const target = world.newTarget();
+    const plan = await world.plan(target, { version: 'one', route: false });
+    const wish = { generation: 'one', plan, track: 'stable', replicas: 1 };
+    const fence = { epoch: 1, revision: 1 };
+    await objects.apply(target, fence, plan, 'before', quiet);
+    await workloads.ensure(target, fence, wish, quiet);
+    const name = generationName(world.nameOf(target), 'one');
+    await whole(target);
+    return { target, wish, name };
+  }
 
   const drifted = (target: TargetRef, isIt: (drift: Drift[]) => boolean) =>
     poll('the drift is seen', async () => {
@@ -154,6 +154,8 @@ describeOnCluster('What others change of what was deployed', () => {
       },
     });
     await whole(target);
+    const { drift } = await look(target);
+    expect(drift).toEqual([]);
   });
 
   it('stays told where it was added to the pods: writing the plan again does not take it away', async () => {

@@ -67,8 +67,10 @@ class Target {
     this.record = { ...this.record, drift: output.drift };
     if (output.repair) {
       this.record = beginRepair(this.record, reflects, this.nowMs);
-      expect(isRepairWrite(this.record)).toBe(true);
-      expect(this.record.applied?.sharedPlanId).toBeUndefined();
+      this.mayTake(true);
+      if (this.record.applied?.sharedPlanId !== undefined) {
+        throw new Error('Shared objects would not be written again');
+      }
       this.writes.push(this.nowMs);
       if (!this.writable) {
         return output;
@@ -78,9 +80,15 @@ class Target {
         revision: this.record.desired.revision,
         sharedPlanId: 'plan-1',
       };
-      expect(isRepairWrite(this.record)).toBe(false);
+      this.mayTake(false);
     }
     return output;
+  }
+
+  private mayTake(expected: boolean) {
+    if (isRepairWrite(this.record) !== expected) {
+      throw new Error(`The right to take over should be ${expected}`);
+    }
   }
 
   pass(ms: number, everyMs = 1_000) {
@@ -271,9 +279,8 @@ describe('Drift', () => {
               returns ? [edit('argocd', nowMs)] : [];
             const before = target.writes.length;
             target.pass(waitMs, 30_000);
-            if (held || busy) {
-              expect(target.writes).toHaveLength(before);
-            }
+            const most = held || busy ? before : Infinity;
+            expect(target.writes.length).toBeLessThanOrEqual(most);
           }
           for (const atMs of target.writes) {
             const within = target.writes.filter(
