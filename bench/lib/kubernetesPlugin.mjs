@@ -21,7 +21,7 @@ async function start({ folder, entities, cluster }) {
     features: [
       require('@backstage/plugin-kubernetes-backend').default,
       catalogServiceMock.factory({ entities }),
-      mockServices.rootLogger.factory({ level: 'warn' }),
+      mockServices.rootLogger.factory({ level: 'error' }),
       mockServices.rootConfig.factory({
         data: {
           backend: { baseUrl: 'http://localhost:7007' },
