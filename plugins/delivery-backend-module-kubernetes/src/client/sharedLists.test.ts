@@ -4,9 +4,7 @@ import { shareLists } from '.';
 
 const PODS = { apiVersion: 'v1', kind: 'Pod' };
 const CORE = {
-  resources: [
-    { name: 'pods', kind: 'Pod', namespaced: true, verbs: ['list'] },
-  ],
+  resources: [{ name: 'pods', kind: 'Pod', namespaced: true, verbs: ['list'] }],
 };
 
 describe('A look at a target from several sides', () => {

@@ -32,11 +32,7 @@ export function createAdoptedPods(options: {
     const found = await Promise.all(
       owners.map(async object => {
         const generation = object.metadata.labels?.[GENERATION_LABEL] ?? '';
-        const pods = await readAdoptedPods(
-          client,
-          { object },
-          signal,
-        );
+        const pods = await readAdoptedPods(client, { object }, signal);
         return pods.map(pod => ({ pod, generation }));
       }),
     );

@@ -42,7 +42,11 @@ describeOnCluster('An account with the rights of one namespace only', () => {
     const name = 'namespace-only';
     const subject = { kind: 'ServiceAccount' as const, name, namespace };
     await client.apply(
-      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
+      {
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: { name, namespace },
+      },
       by,
       quiet,
     );

@@ -88,8 +88,7 @@ export class TargetReader {
         environment,
         connections.get(target.environment),
       ),
-      canGiveBack:
-        connections.get(target.environment)?.giveBack !== undefined,
+      canGiveBack: connections.get(target.environment)?.giveBack !== undefined,
       observation,
       stableRelease,
       open,
