@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import {
   HealthCause,
   TargetRef,
@@ -235,6 +235,12 @@ describe('what goes wrong in the local environment is told with its evidence', (
       env: '{ name: API_KEY, valueFrom: { secretKeyRef: { name: till, key: api } } }',
     });
     const plan = () => world.plan(shop, { version: 's' }, manifests);
+    const writeSecrets = (environment: string, secrets: object) =>
+      writeFile(
+        `${world.dataDirectory}/secrets/${environment}.json`,
+        JSON.stringify(secrets),
+        { mode: 0o600 },
+      );
     await expect(plan()).rejects.toThrow(/key "api" of secret "till"/);
     const folder = `${world.dataDirectory}/secrets`;
     await mkdir(folder, { recursive: true });
@@ -244,18 +250,38 @@ describe('what goes wrong in the local environment is told with its evidence', (
     await expect(plan()).rejects.toThrow(/chmod 600/);
     await chmod(`${folder}/staging.json`, 0o600);
     const secretive = await plan();
-    // A rollback would not bring its value back, which the Plan does not hold.
-    expect(
-      await world.connection.workloads.inspect(
+    // A rollback would not bring its value back, which the Plan does not hold:
+    // of it there is a version, which is another one once the value is.
+    const versionNow = async (environment = 'staging') => {
+      const { references = [] } = await world.connection.workloads.inspect(
         secretive.objects,
         secretive.images,
-        shop,
-      ),
-    ).toMatchObject({
-      references: [
-        { kind: 'Secret', name: 'till', restorable: false, detail: 'key api' },
-      ],
-    });
+        { ...shop, environment },
+      );
+      expect(references).toEqual([
+        {
+          kind: 'Secret',
+          name: 'till',
+          restorable: false,
+          version: expect.stringMatching(/^[0-9a-f]{16}$/),
+          detail: 'key api',
+        },
+      ]);
+      return references[0].version;
+    };
+    const version = await versionNow();
+    await writeSecrets('staging', { till: { api: 'louder', spare: 'x' } });
+    const changed = await versionNow();
+    expect(changed).not.toBe(version);
+    await writeSecrets('production', { till: { api: 'hush' } });
+    expect(await versionNow('production')).not.toBe(version);
+    await writeSecrets('staging', { till: { api: 'hush', spare: 'y' } });
+    expect(await versionNow()).toBe(version);
+    const kept = await readFile(
+      `${world.dataDirectory}/locald/state.json`,
+      'utf8',
+    );
+    expect(kept).not.toContain('hush');
     await bringUp(world, shop, {
       generation: 'g',
       plan: secretive,

@@ -1,6 +1,11 @@
 import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { RegistryAccess } from '@slipway/backstage-plugin-delivery-node';
-import { RegistryAddress, RunSpec } from '../locald';
+import {
+  ImageAnswer,
+  RegistryAddress,
+  RunSpec,
+  imageAnswerSchema,
+} from '../locald';
 import { LocaldClient } from './client';
 
 /** An image has to be pulled and unpacked within this time. */
@@ -19,7 +24,8 @@ export async function registryAddress(
 }
 
 /**
- * Pulls and unpacks the image and looks whether it can run here.
+ * Pulls and unpacks the image and looks whether it can run here; answers the
+ * versions that its secrets have now.
  *
  * Errors: `InputError` when it cannot, or a secret is missing.
  */
@@ -28,12 +34,13 @@ export async function checkImage(
   registry: RegistryAccess,
   spec: RunSpec,
   { environment }: TargetRef,
-): Promise<void> {
-  await client.call({
+): Promise<ImageAnswer> {
+  const answer = await client.call<unknown>({
     method: 'POST',
     path: ['images'],
     body: { spec, registry: await registryAddress(registry), environment },
     signal: AbortSignal.timeout(PULL_TIMEOUT_MS),
     timeoutMs: PULL_TIMEOUT_MS,
   });
+  return imageAnswerSchema.parse(answer);
 }

@@ -3,10 +3,15 @@ import { RunSpec } from '../locald';
 
 /**
  * The secrets that a service is started with. Their values lie in a file of
- * the environment that has no versions: they are read at each start and never
- * come back with a Plan.
+ * the environment that only holds the newest: they are read at each start and
+ * never come back with a Plan. Which ones they were is told by their version,
+ * where it is known.
  */
-export function secretReferences(spec: Pick<RunSpec, 'env'>): PlanReference[] {
+export function secretReferences(
+  spec: Pick<RunSpec, 'env'>,
+  versions: Record<string, string> = {},
+): PlanReference[] {
+  const known = new Map(Object.entries(versions));
   const keys = new Map<string, Set<string>>();
   for (const { secret } of spec.env) {
     if (secret) {
@@ -20,6 +25,7 @@ export function secretReferences(spec: Pick<RunSpec, 'env'>): PlanReference[] {
     kind: 'Secret',
     name,
     restorable: false,
+    ...(known.has(name) && { version: known.get(name) }),
     detail: `${used.size === 1 ? 'key' : 'keys'} ${[...used].join(', ')}`,
   }));
 }

@@ -4,6 +4,7 @@ import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { StaleEpochError } from '@slipway/backstage-plugin-delivery-node';
 import { ensureLocald } from '../locald';
 import { processStart } from '../locald/processes';
+import { disguiseAsOlder } from './__testUtils__/olderLocald';
 import {
   TestWorld,
   bringUp,
@@ -88,6 +89,52 @@ describe('slipway-locald outlives its callers, and its services outlive it', () 
         texts.some(text => text.startsWith('Taken over again'))
       );
     });
+  });
+
+  it('replaces one of an older protocol, and goes on with its services', async () => {
+    await up('one', 1);
+    const before = await answer();
+    const url = await routerUrl(world, shop);
+    const replaced = await world.localdPid();
+    const older = await disguiseAsOlder(world.dataDirectory, 2);
+    try {
+      const logger = mockServices.logger.mock();
+      const { dataDirectory } = world;
+      const found = await ensureLocald({ dataDirectory, logger });
+      expect(found.pid).not.toBe(replaced);
+      expect(older.asked).toContain('POST /v1/shutdown?instances=keep');
+      expect(logger.info).toHaveBeenCalledWith(
+        expect.stringMatching(/speaks protocol 2, this backend \d+; replacing/),
+      );
+      expect(await processStart(replaced)).toBeUndefined();
+      expect(await poll('the service answers again', answer)).toMatchObject({
+        version: 'one',
+        pid: before.pid,
+      });
+      expect(await routerUrl(world, shop)).toBe(url);
+      expect(await generationOf(world, shop, 'one')).toMatchObject({
+        ready: 1,
+        instances: [{ restarts: 0 }],
+      });
+      // What the older one could not do, it does.
+      const route = {
+        type: 'headers' as const,
+        generation: 'one',
+        headers: [{ name: 'x-canary', value: 'always' }],
+      };
+      await world.connection.traffic.request(
+        shop,
+        { epoch: 1, revision: 2 },
+        [{ generation: 'one', percent: 100 }],
+        world.signal,
+        [route],
+      );
+      expect(
+        await world.connection.traffic.observe(shop, world.signal),
+      ).toMatchObject({ known: { routes: [route] } });
+    } finally {
+      await older.close();
+    }
   });
 
   it('starts again what died while it was away', async () => {

@@ -22,8 +22,17 @@ export function createWorkloads(
         ),
         images,
       );
-      await checkImage(client, options.registry, spec, target);
-      return { replicas, ignored, references: secretReferences(spec) };
+      const { secrets } = await checkImage(
+        client,
+        options.registry,
+        spec,
+        target,
+      );
+      return {
+        replicas,
+        ignored,
+        references: secretReferences(spec, secrets),
+      };
     },
     async ensure(target, fence, { generation, plan, track, replicas }, signal) {
       const { spec } = readLocalPlan(plan.id, plan.objects, plan.images);

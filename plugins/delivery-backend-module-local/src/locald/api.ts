@@ -7,6 +7,7 @@ import {
 } from '@backstage/errors';
 import { parseTarget } from '@slipway/backstage-plugin-delivery-common';
 import {
+  ImageAnswer,
   PROTOCOL,
   ensureSchema,
   fenceSchema,
@@ -109,8 +110,13 @@ async function handle(
         imageSchema,
         await readJson(request),
       );
-      await supervisor.checkImage(spec, registry, environment, gone.signal);
-      send(response, 200, {});
+      const answer: ImageAnswer = await supervisor.checkImage(
+        spec,
+        registry,
+        environment,
+        gone.signal,
+      );
+      send(response, 200, answer);
       return;
     }
     default:

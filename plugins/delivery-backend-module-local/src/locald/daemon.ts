@@ -6,6 +6,7 @@ import { createApi } from './api';
 import { BackoffPolicy } from './backoff';
 import { readTextIfThere, writeAtomically } from './files';
 import { lockDirectory } from './lock';
+import { ensureVersionKey } from './secretVersions';
 import { Supervisor } from './supervisor';
 
 const LOCK_CHECK_MS = 2_000;
@@ -20,6 +21,7 @@ export function localdPaths(dataDirectory: string) {
     address: join(directory, 'address.json'),
     log: join(directory, 'locald.log'),
     secrets: join(root, 'secrets'),
+    versionKey: join(directory, 'secret-versions.key'),
   };
 }
 
@@ -63,6 +65,7 @@ export async function startDaemon(options: {
   const supervisor = new Supervisor({
     directory: paths.directory,
     secretsDirectory: paths.secrets,
+    versionKey: await ensureVersionKey(paths.versionKey, options.log),
     log: options.log,
     backoff: options.backoff,
   });

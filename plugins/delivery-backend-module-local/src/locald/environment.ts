@@ -1,7 +1,7 @@
 import { delimiter, dirname } from 'node:path';
 import { InputError } from '@backstage/errors';
 import { EnvEntry } from './protocol';
-import { Secrets, missingSecret } from './secrets';
+import { Secrets, missingSecret, secretValue } from './secrets';
 
 /*
  * What a service's process sees: nothing of ours. The image's variables, the
@@ -108,9 +108,8 @@ export function buildEnvironment(
 
 function valueOf(entry: EnvEntry, input: EnvironmentInput): string | undefined {
   if (entry.secret) {
-    const { name, key, optional } = entry.secret;
-    const value = input.secrets[name]?.[key];
-    if (value === undefined && !optional) {
+    const value = secretValue(input.secrets, entry.secret);
+    if (value === undefined && !entry.secret.optional) {
       throw new InputError(
         missingSecret(entry.name, entry.secret, input.environment),
       );

@@ -6,9 +6,11 @@ export {
 export { untilAborted } from './waiting';
 export { METRICS } from './metrics';
 export { serviceUrlVariable } from './environment';
+export { imageAnswerSchema } from './protocol';
 export type {
   EnsureRequest,
   EnvEntry,
+  ImageAnswer,
   ProbeSpec,
   RegistryAddress,
   RunSpec,

@@ -6,8 +6,14 @@ import { z } from 'zod';
  * comes in is parsed, and the protocol has a number.
  */
 
-/** Raised when a backend can no longer talk to an older slipway-locald. */
-export const PROTOCOL = 2;
+/**
+ * Raised when a backend can no longer talk to an older slipway-locald, and also
+ * when an older one would take what it is asked and silently leave a part of it
+ * out: one of another number is replaced, and what it runs goes on.
+ *
+ * 2: jobs. 3: requests beside the shares, versions of secrets.
+ */
+export const PROTOCOL = 3;
 
 const probeSchema = z.object({
   kind: z.enum(['http', 'tcp']),
@@ -140,6 +146,14 @@ export const imageSchema = z.object({
   registry: registrySchema,
   environment: z.string(),
 });
+
+/** What is known of an image and of what its process needs. */
+export const imageAnswerSchema = z.object({
+  /** Secret name to the version it has now; absent: an older one does not tell. */
+  secrets: z.record(z.string(), z.string()).optional(),
+});
+
+export type ImageAnswer = z.infer<typeof imageAnswerSchema>;
 
 export const trafficSchema = z.object({
   on: z.boolean(),

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '@backstage/errors';
+import { z } from 'zod';
 import { fileNameFor, readTextIfThere } from './files';
 import { EnvEntry } from './protocol';
 
@@ -10,10 +11,12 @@ import { EnvEntry } from './protocol';
  * where a process starts and are kept nowhere.
  */
 
-/** Secret name to key to value. */
-export type Secrets = Record<string, Record<string, string>>;
+const secretsSchema = z.record(z.string(), z.record(z.string(), z.string()));
 
-/** Errors: `InputError` for a file that others can read or that is no JSON. */
+/** Secret name to key to value. */
+export type Secrets = z.infer<typeof secretsSchema>;
+
+/** Errors: `InputError` for a file that others can read or that makes no sense. */
 export async function readSecrets(
   directory: string,
   environment: string,
@@ -30,12 +33,32 @@ export async function readSecrets(
       `The secrets file ${path} can be read by other users of this machine; make it private (chmod 600)`,
     );
   }
+  let content: unknown;
   try {
-    return JSON.parse(text);
+    content = JSON.parse(text);
   } catch {
     // The parser's message would quote the file.
     throw new InputError(`The secrets file ${path} is not JSON`);
   }
+  const { success, data, error } = secretsSchema.safeParse(content);
+  if (!success) {
+    const [issue] = error.issues;
+    throw new InputError(
+      `The secrets file ${path} holds something else than {"<secret>": {"<key>": "<text>"}} at ${
+        issue.path.map(part => `"${String(part)}"`).join(', ') || 'its top'
+      }; write every value as a text in quotes`,
+    );
+  }
+  return data;
+}
+
+/** `undefined`: not there. What every object has by itself is no secret. */
+export function secretValue(
+  secrets: Secrets,
+  { name, key }: { name: string; key: string },
+): string | undefined {
+  const values = Object.hasOwn(secrets, name) ? secrets[name] : {};
+  return Object.hasOwn(values, key) ? values[key] : undefined;
 }
 
 /** The message for a value that is not there. */
@@ -58,7 +81,7 @@ export function assertSecrets(
     if (
       secret &&
       !secret.optional &&
-      secrets[secret.name]?.[secret.key] === undefined
+      secretValue(secrets, secret) === undefined
     ) {
       throw new InputError(missingSecret(name, secret, environment));
     }

@@ -25,6 +25,10 @@ export interface LocaldEndpoint {
   pid: number;
 }
 
+interface AnsweringLocald extends LocaldEndpoint {
+  protocol: number;
+}
+
 export interface EnsureLocaldOptions {
   dataDirectory: string;
   logger: Pick<LoggerService, 'info' | 'warn'>;
@@ -58,7 +62,7 @@ export function localdCommand(): string[] {
 
 async function tryEndpoint(
   dataDirectory: string,
-): Promise<(LocaldEndpoint & { protocol: number }) | undefined> {
+): Promise<AnsweringLocald | undefined> {
   const paths = localdPaths(dataDirectory);
   const text = await readTextIfThere(paths.address);
   const token = (await readTextIfThere(paths.token))?.trim();
@@ -167,11 +171,15 @@ function endLoser(
 
 /** Ends one of another protocol; what it runs goes on for its successor. */
 async function replace(found: LocaldEndpoint): Promise<void> {
-  await fetch(`${found.url}/v1/shutdown?instances=keep`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${found.token}` },
-    signal: AbortSignal.timeout(PATIENCE_MS),
-  });
+  try {
+    await fetch(`${found.url}/v1/shutdown?instances=keep`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${found.token}` },
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+  } catch {
+    // It is ending already, or stuck: whoever asked looks again, until its time is up.
+  }
   await delay(10 * POLL_MS);
 }
 
@@ -188,6 +196,7 @@ export async function ensureLocald(
   const { dataDirectory, logger, signal } = options;
   const deadlineMs = Date.now() + (options.timeoutMs ?? READY_TIMEOUT_MS);
   let child: StartedLocald | undefined;
+  let outdated: AnsweringLocald | undefined;
   while (Date.now() < deadlineMs) {
     signal?.throwIfAborted();
     const found = await tryEndpoint(dataDirectory);
@@ -199,8 +208,10 @@ export async function ensureLocald(
       logger.info(
         `slipway-locald speaks protocol ${found.protocol}, this backend ${PROTOCOL}; replacing it, its services go on`,
       );
+      outdated = found;
       await replace(found);
     } else if (!child) {
+      outdated = undefined;
       child = await start(options);
     } else if (child.exitCode === EXIT_TAKEN) {
       // Another one has the lock: it will be ready soon, or die of something.
@@ -215,5 +226,10 @@ export async function ensureLocald(
       await delay(POLL_MS);
     }
   }
-  throw await failure(dataDirectory, 'was not ready in time');
+  throw await failure(
+    dataDirectory,
+    outdated === undefined
+      ? 'was not ready in time'
+      : `of process ${outdated.pid} speaks protocol ${outdated.protocol}, this backend ${PROTOCOL}, and did not make room for its successor in time; kill that process (SIGKILL: what it runs goes on), then try again`,
+  );
 }

@@ -23,8 +23,10 @@ import {
 } from './ports';
 import { endLostProcesses } from './lostProcesses';
 import { Secrets, assertSecrets, readSecrets } from './secrets';
+import { secretVersions } from './secretVersions';
 import {
   EnsureRequest,
+  ImageAnswer,
   JobStartRequest,
   RegistryAddress,
   RunSpec,
@@ -48,6 +50,8 @@ export interface SupervisorOptions {
   directory: string;
   /** Where people put secrets: `<environment>.json`. */
   secretsDirectory: string;
+  /** What versions of secrets are made with. */
+  versionKey: Buffer;
   log(message: string): void;
   backoff?: BackoffPolicy;
 }
@@ -129,20 +133,29 @@ export class Supervisor {
     };
   }
 
-  /** Errors: `InputError` when the image or the spec cannot run here. */
+  /**
+   * What a start would need, with the versions of secrets as they are now.
+   *
+   * Errors: `InputError` when the image or the spec cannot run here.
+   */
   async checkImage(
     spec: RunSpec,
     registry: RegistryAddress,
     environment: string,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<ImageAnswer> {
     const image = await this.images.ensure(
       spec.image.reference,
       registry,
       signal,
     );
     await resolveEntrypoint(spec, image.process, image.rootfs);
-    assertSecrets(spec.env, await this.secrets(environment), environment);
+    const secrets = await this.secrets(environment);
+    assertSecrets(spec.env, secrets, environment);
+    const { versionKey } = this.options;
+    return {
+      secrets: secretVersions(versionKey, environment, spec.env, secrets),
+    };
   }
 
   async ensure(
