@@ -6,15 +6,23 @@ const ABSENT_FROM_MS = 2_000;
 
 /**
  * While no engine looked (it was stopped, or the database was away) a release
- * had no chance to make progress: that time does not count against its
- * deadlines. The time of a pause does go on: it was to end by the clock.
+ * had no chance to make progress, nor had giving back: that time does not count
+ * against their deadlines. The time of a pause does go on: it was to end by the clock.
  */
 export function forgiveAbsence(
   record: TargetRecord,
   lateMs: number,
 ): TargetRecord {
+  if (!(lateMs >= ABSENT_FROM_MS)) {
+    return record;
+  }
+  const { giveBack } = record;
+  if (giveBack?.deadlineMs !== undefined && !giveBack.overdue) {
+    const deadlineMs = giveBack.deadlineMs + lateMs;
+    return { ...record, giveBack: { ...giveBack, deadlineMs } };
+  }
   const rollout = activeRollout(record.rollout);
-  if (!rollout || !(lateMs >= ABSENT_FROM_MS)) {
+  if (!rollout) {
     return record;
   }
   return {

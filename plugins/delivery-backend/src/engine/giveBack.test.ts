@@ -4,6 +4,7 @@ import {
   Fence,
   StaleEpochError,
 } from '@slipway/backstage-plugin-delivery-node';
+import { GIVE_BACK_DEADLINE_MS } from '../rollout';
 import { Driver } from './testing/driver';
 import { createFixture, Fixture } from './testing/fixture';
 import {
@@ -149,6 +150,111 @@ describe('giving an environment back', () => {
     expect(await say('take-over')).toMatchObject({ accepted: true });
     expect((await row()).record.giveBack).toBeUndefined();
     expect(await driver.ended(next.id)).toMatchObject({ status: 'succeeded' });
+  });
+
+  describe('that is not done in time', () => {
+    const DAY_MS = 24 * 3_600_000;
+
+    /** Looks come late, but not so late that nobody was there. */
+    async function live(forMs: number) {
+      for (const endMs = fixture.clock.nowMs + forMs; ; ) {
+        await driver.work();
+        if (fixture.clock.nowMs >= endMs) {
+          return;
+        }
+        fixture.clock.nowMs += 1_900;
+      }
+    }
+
+    async function runOutOfTime() {
+      await begin();
+      steps = [{ done: false, message: '1 of 2 ready' }];
+      await say('give-back');
+      await live(GIVE_BACK_DEADLINE_MS + 1_000);
+      const { record } = await row();
+      expect(record.giveBack?.overdue?.reason).toMatchObject({
+        code: 'give-back-overdue',
+        message: expect.stringMatching(/after 30 min: 1 of 2 ready/),
+      });
+    }
+
+    it('stops, is told once, and keeps the hold that asks for somebody', async () => {
+      await runOutOfTime();
+      const before = asked.length;
+      await live(3_600_000);
+      expect(asked).toHaveLength(before);
+      expect(
+        (await eventTypes()).filter(type => type === 'give-back-overdue'),
+      ).toHaveLength(1);
+      expect(await say('release-hold')).toMatchObject({
+        accepted: false,
+        message: expect.stringMatching(/take over first/),
+      });
+      const { items } = await fixture.store.targets.list({
+        attention: true,
+        limit: 10,
+      });
+      expect(items.map(item => item.target)).toEqual([target]);
+    });
+
+    it('is tried again by a person, and done', async () => {
+      await runOutOfTime();
+      steps = [{ done: true, message: 'serves' }];
+      expect(await say('give-back')).toMatchObject({
+        accepted: true,
+        message: 'Giving it back is tried again',
+      });
+      await driver.pass(1_000);
+      const { record } = await row();
+      expect(record.giveBack).toBeUndefined();
+      expect(record.givenBack?.by.type).toBe('user');
+      expect(await eventTypes()).toEqual(
+        expect.arrayContaining(['give-back-retried', 'given-back']),
+      );
+    });
+
+    it('is ended by taking over', async () => {
+      await runOutOfTime();
+      expect(await say('take-over')).toMatchObject({ accepted: true });
+      await driver.pass(5_000);
+      const { record } = await row();
+      expect(record.giveBack).toBeUndefined();
+      expect(record.conflict).toBeUndefined();
+      expect(record.stable?.generation).toBe(r1);
+    });
+
+    it('is ours again where nobody decides, with the hold, and what waited has ended by its own deadline', async () => {
+      await begin();
+      steps = [new Error('no route to the cluster')];
+      await say('give-back');
+      const waiting = await driver.deploy({ ...target, releaseId: 'r2' });
+      await live(GIVE_BACK_DEADLINE_MS + 2_000);
+      const { overdue } = (await row()).record.giveBack ?? {};
+      expect(overdue?.reason.message).toMatch(/no route to the cluster/);
+      fixture.clock.nowMs = waiting.deadlineMs;
+      await driver.work();
+      expect(await fixture.store.deployments.get(waiting.id)).toMatchObject({
+        status: 'cancelled',
+        reason: { code: 'start-deadline-exceeded' },
+      });
+      expect((await row()).record.giveBack).toBeDefined();
+      fixture.clock.nowMs = overdue?.deadlineMs ?? 0;
+      await driver.pass(5_000);
+      const { record, hold } = await row();
+      expect(record.giveBack).toBeUndefined();
+      expect(record.stable?.generation).toBe(r1);
+      expect(hold).toBeDefined();
+      expect(await eventTypes()).toContain('give-back-ended');
+    });
+
+    it('does not count the time in which nobody was there', async () => {
+      await begin();
+      steps = [{ done: false, message: '1 of 2 ready' }];
+      await say('give-back');
+      fixture.clock.nowMs += 2 * DAY_MS;
+      await driver.pass(60_000);
+      expect((await row()).record.giveBack).not.toHaveProperty('overdue');
+    });
   });
 
   it('is refused where nobody could take it, where nothing of ours runs, and while a deployment is under way', async () => {

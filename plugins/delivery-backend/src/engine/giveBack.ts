@@ -1,23 +1,32 @@
 import {
+  Deployment,
   GiveBackProgress,
+  isTerminalDeployment,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Connection } from '@slipway/backstage-plugin-delivery-node';
-import { emptyRecord } from '../rollout';
-import { LeaseLostError } from '../store';
+import {
+  decideGiveBack,
+  emptyRecord,
+  giveBackDeadlineMs,
+  isStepDue,
+} from '../rollout';
+import { LeaseLostError, TargetRow } from '../store';
 import { Changes, save } from './changes';
 import { backOffMs, EngineContext, TargetMemory } from './context';
 import { isStaleEpoch, markForeign } from './foreignEpoch';
 import { LeaseKeeper } from './leaseKeeper';
-import { RoundResult } from './round';
+import { earliest, RoundResult } from './round';
 import { withTimeLimit } from './timeLimit';
+import { cancelOverdue } from './waiting';
 
 /*
  * A look at a target that is being given back. Nothing else is decided or
  * brought about meanwhile; deployments wait. The environment's connection does
  * what can be done now and is asked again, by whatever process has the lease,
- * until it is done. Then the record is that of a target to which nothing was
- * deployed; what was promoted once stays known.
+ * until it is done or its time is over (see the rollout room). Once done, the
+ * record is that of a target to which nothing was deployed; what was promoted
+ * once stays known.
  */
 
 /** Pods start and gateways hear of routes within seconds. */
@@ -30,23 +39,105 @@ export async function lookAtGiveBack(options: {
   connection: Connection;
   memory: TargetMemory;
   giveBack: GiveBackProgress;
+  open: Deployment[];
 }): Promise<RoundResult> {
-  const { context, changes, keeper, connection, memory, giveBack } = options;
+  const { context, changes, keeper, memory, giveBack, open } = options;
+  const taken = isStepDue(giveBack) ? await tryStep(options) : undefined;
+  if (taken && 'isForeign' in taken) {
+    return taken;
+  }
   const { row } = changes;
-  let message: string;
-  let done = false;
+  const decision = decideGiveBack({
+    record: row.record,
+    giveBack,
+    step: taken,
+    nowMs: context.clock.now(),
+  });
+  if (decision.next === 'done') {
+    end(changes, giveBack);
+  } else if (decision.next === 'keep') {
+    changes.row = { ...row, record: decision.record };
+    changes.event(decision.event);
+  } else {
+    changes.row = {
+      ...row,
+      record: { ...row.record, giveBack: decision.giveBack },
+      // A person is asked: nothing may be deployed there by itself meanwhile.
+      ...(decision.giveBack.overdue && { hold: row.hold ?? holdOf(decision) }),
+    };
+    if (decision.event) {
+      changes.event(decision.event);
+    }
+  }
+  const waiting = endOverdue(changes, open);
+  if (!changes.isEmpty()) {
+    await save(context, changes, keeper);
+  }
+  const isOver = decision.next !== 'wait';
+  return {
+    again: isOver,
+    wakeAtMs: earliest(
+      isOver ? undefined : giveBackDeadlineMs(decision.giveBack),
+      ...waiting.map(({ deadlineMs }) => deadlineMs),
+      isOver || decision.giveBack.overdue
+        ? undefined
+        : memory.trouble?.retryAtMs ?? context.clock.now() + AGAIN_MS,
+    ),
+    tellSiblings: decision.next === 'done',
+  };
+}
+
+/** What waits here goes on waiting, but not for longer than it may. */
+function endOverdue(changes: Changes, open: Deployment[]): Deployment[] {
+  return cancelOverdue(
+    changes,
+    open.flatMap(({ id }) => {
+      const deployment = changes.deployment(id);
+      return deployment && !isTerminalDeployment(deployment.status)
+        ? [deployment]
+        : [];
+    }),
+  );
+}
+
+function holdOf(decision: {
+  giveBack: GiveBackProgress;
+}): NonNullable<TargetRow['hold']> {
+  const { by, overdue, sinceMs } = decision.giveBack;
+  return {
+    by,
+    sinceMs: overdue?.sinceMs ?? sinceMs,
+    reason: overdue?.reason.message ?? 'Given back',
+  };
+}
+
+/** Takes the next step. What fails is tried again until the deadline. */
+async function tryStep(options: {
+  context: EngineContext;
+  changes: Changes;
+  keeper: LeaseKeeper;
+  connection: Connection;
+  memory: TargetMemory;
+  giveBack: GiveBackProgress;
+}): Promise<
+  { done: boolean; message: string } | (RoundResult & { isForeign: true })
+> {
+  const { context, changes, keeper, connection, memory } = options;
+  const { row } = changes;
   try {
-    ({ done, message } = await step(options));
+    const taken = await step(options);
     memory.trouble = undefined;
+    return taken;
   } catch (error) {
     keeper.signal.throwIfAborted();
     if (isStaleEpoch(error)) {
-      return await markForeign({ context, row, keeper, error });
+      const foreign = await markForeign({ context, row, keeper, error });
+      return { ...foreign, isForeign: true };
     }
     if (error instanceof LeaseLostError) {
       throw error;
     }
-    message = error instanceof Error ? error.message : `${error}`;
+    const message = error instanceof Error ? error.message : `${error}`;
     const attempts = (memory.trouble?.attempts ?? 0) + 1;
     memory.trouble = {
       attempts,
@@ -58,23 +149,8 @@ export async function lookAtGiveBack(options: {
         connection.name
       } (attempt ${attempts}): ${message}`,
     );
+    return { done: false, message };
   }
-  if (done) {
-    end(changes, giveBack);
-  } else {
-    changes.row = {
-      ...row,
-      record: { ...row.record, giveBack: { ...giveBack, message } },
-    };
-  }
-  if (!changes.isEmpty()) {
-    await save(context, changes, keeper);
-  }
-  return {
-    again: done,
-    wakeAtMs: memory.trouble?.retryAtMs ?? context.clock.now() + AGAIN_MS,
-    tellSiblings: done,
-  };
 }
 
 async function step(options: {

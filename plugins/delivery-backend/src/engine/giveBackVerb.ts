@@ -1,4 +1,9 @@
-import { Command, Deployment } from '@slipway/backstage-plugin-delivery-common';
+import {
+  Command,
+  Deployment,
+  GiveBackProgress,
+} from '@slipway/backstage-plugin-delivery-common';
+import { keepTarget, retryGiveBack, startGiveBack } from '../rollout';
 import { Changes } from './changes';
 
 const because = (command: Command) =>
@@ -19,6 +24,10 @@ export function beginGiveBack(
   facts: { canGiveBack?: boolean; activeId?: string; open: Deployment[] },
 ): void {
   const { record } = changes.row;
+  if (record.giveBack?.overdue) {
+    tryAgain(changes, command, record.giveBack);
+    return;
+  }
   const obstacle = obstacleTo(changes, facts);
   if (obstacle || !record.stable) {
     changes.answer(
@@ -37,11 +46,11 @@ export function beginGiveBack(
     },
     record: {
       ...record,
-      giveBack: {
+      giveBack: startGiveBack({
         by: command.actor,
-        sinceMs: changes.nowMs,
         planId: record.stable.planId,
-      },
+        nowMs: changes.nowMs,
+      }),
     },
   };
   changes.answer(
@@ -67,6 +76,41 @@ export function beginGiveBack(
   });
 }
 
+/** It was not done in time, and a person says that it is to go on. */
+function tryAgain(
+  changes: Changes,
+  command: Command,
+  giveBack: GiveBackProgress,
+): void {
+  const { record } = changes.row;
+  changes.row = {
+    ...changes.row,
+    record: {
+      ...record,
+      giveBack: retryGiveBack(giveBack, {
+        by: command.actor,
+        nowMs: changes.nowMs,
+      }),
+    },
+  };
+  const message = 'Giving it back is tried again';
+  changes.answer(command, true, message);
+  changes.event({
+    type: 'give-back-retried',
+    message: `${message}${because(command)}`,
+    level: 'warning',
+    deploymentId: record.stable?.deploymentId,
+    actor: command.actor,
+  });
+  changes.audits.push({
+    actor: command.actor,
+    verb: 'give-back',
+    subject: command.subjectId,
+    reason: command.reason,
+    outcome: 'tried again',
+  });
+}
+
 function obstacleTo(
   { row }: Changes,
   facts: { canGiveBack?: boolean; activeId?: string; open: Deployment[] },
@@ -84,19 +128,10 @@ function obstacleTo(
 
 /** A person takes it over again before it was given back. */
 export function endGiveBack(changes: Changes, command: Command): void {
-  const { giveBack, ...record } = changes.row.record;
+  const { record } = changes.row;
   changes.row = {
     ...changes.row,
-    record: {
-      ...record,
-      // What giving back wrote is older than what is written now.
-      desired: { ...record.desired, revision: record.desired.revision + 2 },
-      conflict: {
-        message: 'It was being given back',
-        sinceMs: giveBack?.sinceMs ?? changes.nowMs,
-        takeOver: true,
-      },
-    },
+    record: keepTarget(record, { force: true, nowMs: changes.nowMs }),
   };
   changes.answer(command, true, 'It is not given back; it is ours again');
   changes.event({

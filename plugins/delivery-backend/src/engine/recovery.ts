@@ -20,7 +20,9 @@ export async function wakeUnfinished(
     const unfinished = page.items
       .filter(
         ({ record }) =>
-          activeRollout(record.rollout) || record.draining.length > 0,
+          activeRollout(record.rollout) ||
+          record.draining.length > 0 ||
+          record.giveBack,
       )
       .map(({ target }) => stringifyTarget(target));
     woken.push(...(await store.work.wakeSleeping('target', unfinished)));

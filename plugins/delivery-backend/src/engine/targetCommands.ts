@@ -53,6 +53,14 @@ function releaseHold(changes: Changes, command: Command) {
     changes.answer(command, false, 'There is no hold to release');
     return;
   }
+  if (changes.row.record.giveBack) {
+    changes.answer(
+      command,
+      false,
+      'It is being given back, which needs the hold: take over first',
+    );
+    return;
+  }
   changes.row = { ...changes.row, hold: undefined };
   changes.answer(command, true, 'The hold is released; automation goes on');
   changes.event({

@@ -85,6 +85,7 @@ export async function lookAtTarget(
       connection,
       memory,
       giveBack,
+      open,
     });
   }
   const isIdle =
@@ -175,7 +176,9 @@ async function withoutConnection(
   return {
     again: false,
     wakeAtMs:
-      open.length > 0 ? changes.nowMs + NO_CONNECTION_CHECK_MS : undefined,
+      open.length > 0 || changes.row.record.giveBack
+        ? changes.nowMs + NO_CONNECTION_CHECK_MS
+        : undefined,
     tellSiblings: false,
   };
 }

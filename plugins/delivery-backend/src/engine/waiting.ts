@@ -93,7 +93,11 @@ async function stillHealthy(
     : { healthy: false, detail: 'instances are not ready or restarted' };
 }
 
-function cancelOverdue(changes: Changes, waiting: Deployment[]): Deployment[] {
+/** Ends what has waited for as long as it may; the others. */
+export function cancelOverdue(
+  changes: Changes,
+  waiting: Deployment[],
+): Deployment[] {
   return waiting.filter(deployment => {
     if (changes.nowMs < deployment.deadlineMs) {
       return true;

@@ -2,6 +2,15 @@ export { decide } from './decide';
 export { beginRepair, decideDrift, isRepairWrite } from './drift';
 export type { DriftMode } from './drift';
 export { emptyRecord } from './emptyRecord';
+export {
+  decideGiveBack,
+  GIVE_BACK_DEADLINE_MS,
+  giveBackDeadlineMs,
+  isStepDue,
+  keepTarget,
+  retryGiveBack,
+  startGiveBack,
+} from './giveBack';
 export { lower, type Program } from './lower';
 export { sameRoutes } from './routes';
 export type {

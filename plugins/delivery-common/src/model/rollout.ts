@@ -318,4 +318,16 @@ export interface GiveBackProgress {
   planId: string;
   /** What it waits for, or what is in its way. */
   message?: string;
+  /** Absolute: when it is not done until here, it stops and a person is asked. */
+  deadlineMs?: number;
+  /**
+   * It was not done in time. Nothing more of it is done: a person has it tried
+   * again, or takes over.
+   */
+  overdue?: {
+    sinceMs: number;
+    reason: Reason;
+    /** Absolute: when nobody decided until here, it is ours again. */
+    deadlineMs: number;
+  };
 }

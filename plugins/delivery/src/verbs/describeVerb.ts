@@ -136,6 +136,15 @@ export function describeVerb(
         }),
       ];
     case 'give-back':
+      if (target.givingBack) {
+        return [
+          t('verbs.will.giveBackAgain', {
+            environment,
+            message: target.givingBack.message ?? DASH,
+          }),
+          t('verbs.will.giveBackMarks'),
+        ];
+      }
       return [
         t('verbs.will.giveBackHold', { environment }),
         t('verbs.will.giveBackServes', {

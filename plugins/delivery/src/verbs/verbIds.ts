@@ -1,6 +1,7 @@
 import {
   DeploymentVerb,
   TargetVerb,
+  TargetView,
 } from '@slipway/backstage-plugin-delivery-common';
 
 /** What a person can do to a target or to the deployment that moves it. */
@@ -16,6 +17,16 @@ const TARGET_VERBS: readonly VerbId[] = [
 
 export function isTargetVerb(verb: VerbId): verb is TargetVerb {
   return TARGET_VERBS.includes(verb);
+}
+
+/** What a verb is called in the state of its target. */
+export function verbLabel(
+  verb: VerbId,
+  target: Pick<TargetView, 'givingBack'>,
+): `verbs.label.${VerbId | 'give-back-again'}` {
+  return verb === 'give-back' && target.givingBack?.overdue
+    ? 'verbs.label.give-back-again'
+    : `verbs.label.${verb}`;
 }
 
 /** Verbs that begin a new deployment of a release that is chosen. */

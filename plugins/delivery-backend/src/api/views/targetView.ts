@@ -90,6 +90,7 @@ export function targetView(parts: TargetViewParts): TargetView {
           (record.drift?.found.length ?? 0) > 0,
         canGiveBack: parts.canGiveBack,
         isGivingBack: record.giveBack !== undefined,
+        isGiveBackOverdue: record.giveBack?.overdue !== undefined,
         active,
         last: parts.last,
       },

@@ -141,6 +141,8 @@ export function targetVerbs(
     /** The environment's connection can give it to somebody. */
     canGiveBack: boolean;
     isGivingBack: boolean;
+    /** It stopped at its deadline: a person may have it tried again. */
+    isGiveBackOverdue: boolean;
     active?: Deployment;
     last?: Deployment;
   },
@@ -169,7 +171,7 @@ export function targetVerbs(
   );
   verbs['release-hold'] = verdict(
     may(TARGET_VERB_PERMISSIONS['release-hold']),
-    target.hold ? undefined : 'There is no hold',
+    releaseHoldObstacle(target),
   );
   verbs.restart = verdict(
     may(TARGET_VERB_PERMISSIONS.restart),
@@ -191,11 +193,27 @@ export function targetVerbs(
   return verbs;
 }
 
+function releaseHoldObstacle(target: {
+  hold?: Hold;
+  isGivingBack: boolean;
+}): string | undefined {
+  if (!target.hold) {
+    return 'There is no hold';
+  }
+  return target.isGivingBack
+    ? 'It is being given back, which needs the hold: take over first'
+    : undefined;
+}
+
 function giveBackObstacle(target: {
   hasStable: boolean;
   isGivingBack: boolean;
+  isGiveBackOverdue: boolean;
   active?: Deployment;
 }): string | undefined {
+  if (target.isGiveBackOverdue) {
+    return undefined;
+  }
   if (target.isGivingBack) {
     return 'It is being given back';
   }

@@ -140,6 +140,29 @@ describe('DeliveryPage', () => {
     ]);
   });
 
+  it('asks for somebody where giving back ran out of time, once, and not while it has time', () => {
+    const by = { type: 'user' as const, ref: 'user:default/ada' };
+    const givingBack = { by, sinceMs: 1, planId: 'p', deadlineMs: 5 };
+    const reason = { code: 'give-back-overdue', message: '0 of 2 ready' };
+    expect(
+      inboxOf(
+        [
+          heldTarget({ givingBack, last: undefined }),
+          heldTarget({
+            last: undefined,
+            givingBack: {
+              ...givingBack,
+              overdue: { sinceMs: 5, deadlineMs: 9, reason },
+            },
+          }),
+        ],
+        [],
+      ),
+    ).toMatchObject([
+      { kind: 'not-given-back', message: '0 of 2 ready', sinceMs: 5 },
+    ]);
+  });
+
   it('keeps the estate when the inbox fails', async () => {
     const api = new FakeDeliveryApi();
     api.failures.getReleases = new Error('the database is slow');

@@ -17,6 +17,7 @@ const TONES: Record<InboxKind, Tone> = {
   errored: 'broken',
   inconclusive: 'waiting',
   paused: 'waiting',
+  'not-given-back': 'broken',
   hold: 'waiting',
   blocked: 'broken',
   degraded: 'broken',

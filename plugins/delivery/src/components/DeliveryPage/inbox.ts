@@ -9,6 +9,7 @@ export type InboxKind =
   | 'errored'
   | 'inconclusive'
   | 'paused'
+  | 'not-given-back'
   | 'hold'
   | 'blocked'
   | 'degraded'
@@ -29,6 +30,7 @@ export interface InboxItem {
 /** What needs somebody first comes first. */
 const ORDER: readonly InboxKind[] = [
   'errored',
+  'not-given-back',
   'inconclusive',
   'paused',
   'hold',
@@ -69,8 +71,20 @@ function ofTarget(target: TargetView): InboxItem[] {
   if (waiting) {
     items.push({ ...waiting, service });
   }
-  // What was given back waits for nobody.
-  if (hold && !target.givenBack) {
+  const overdue = target.givingBack?.overdue;
+  if (overdue) {
+    items.push({
+      kind: 'not-given-back',
+      service,
+      environment: target.environment.name,
+      title: target.stable?.version ?? '',
+      message: overdue.reason.message,
+      sinceMs: overdue.sinceMs,
+    });
+  }
+  // What was given back waits for nobody, and what is being given back not for
+  // the end of its hold.
+  if (hold && !target.givenBack && !target.givingBack) {
     items.push({
       kind: 'hold',
       service,

@@ -269,6 +269,54 @@ describe('DeliveryTab', () => {
     ).not.toBeInTheDocument();
   });
 
+  it('says that giving back ran out of time, and offers to try again or to take over', async () => {
+    const api = new FakeDeliveryApi();
+    const ada = { type: 'user' as const, ref: 'user:default/ada' };
+    api.overview = overview({
+      targets: [
+        healthyTarget({
+          verbs: {
+            ...verbsExcept(),
+            'give-back': { allowed: true },
+            'take-over': { allowed: true },
+          },
+          givingBack: {
+            by: ada,
+            sinceMs: 1,
+            planId: 'p',
+            message: '1 of 2 instances are ready',
+            deadlineMs: 2,
+            overdue: {
+              sinceMs: 2,
+              deadlineMs: 3,
+              reason: {
+                code: 'give-back-overdue',
+                message: 'It is not given back after 30 min: 1 of 2 ready',
+                action: 'See to what it waits for',
+              },
+            },
+          },
+        }),
+      ],
+    });
+    await renderTab(api);
+    const box = await screen.findByRole('region', { name: 'Staging' });
+    expect(box).toHaveTextContent('It is not given back after 30 min');
+    expect(box).toHaveTextContent('See to what it waits for');
+    expect(
+      within(box).getByRole('button', { name: 'Take over' }),
+    ).toBeInTheDocument();
+    await userEvent.click(
+      within(box).getByRole('button', { name: 'Try again to give back…' }),
+    );
+    expect(
+      screen.getByRole('dialog', {
+        name: 'Try again to give back in Staging?',
+      }),
+    ).toHaveTextContent('it waited for: 1 of 2 instances are ready');
+    expect(await accessibilityProblems()).toEqual([]);
+  });
+
   it('writes a hold on the arrow, with who and why', async () => {
     const api = new FakeDeliveryApi();
     api.overview = overview({ targets: [healthyTarget(), heldTarget()] });

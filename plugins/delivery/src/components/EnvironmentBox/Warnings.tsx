@@ -4,12 +4,12 @@ import {
   TargetView,
   isKnown,
 } from '@slipway/backstage-plugin-delivery-common';
-import { formatActor } from '../../format';
 import { causesOf } from '../../model';
 import { useDeliveryTranslation } from '../../translation';
 import { CauseList } from '../Causes';
 import { RelativeTime } from '../RelativeTime';
 import { ToneWord } from '../Tone';
+import { GivingBack } from './GivingBack';
 
 /** What is wrong or not known in this environment, each with its word. */
 export function Warnings(props: { target: TargetView }) {
@@ -24,22 +24,7 @@ export function Warnings(props: { target: TargetView }) {
       : undefined;
   return (
     <>
-      {target.givingBack && (
-        <Typography variant="body2" component="div" role="status">
-          <ToneWord tone="moving">
-            {target.givingBack.message
-              ? t('pipeline.box.givingBackNow', {
-                  who: formatActor(t, target.givingBack.by),
-                  message: target.givingBack.message,
-                })
-              : t('pipeline.box.givingBack', {
-                  who: formatActor(t, target.givingBack.by),
-                })}
-          </ToneWord>{' '}
-          · <RelativeTime atMs={target.givingBack.sinceMs} />.{' '}
-          {t('pipeline.box.givingBackStop')}
-        </Typography>
-      )}
+      {target.givingBack && <GivingBack giveBack={target.givingBack} />}
       {!isKnown(target.workloads) && (
         <Unknown
           text={t('pipeline.box.workloadsUnknown', {

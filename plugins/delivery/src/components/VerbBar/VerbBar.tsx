@@ -4,7 +4,7 @@ import { Theme, makeStyles } from '@material-ui/core/styles';
 import Alert from '@material-ui/lab/Alert';
 import { TargetView } from '@slipway/backstage-plugin-delivery-common';
 import { useDeliveryTranslation } from '../../translation';
-import { TargetVerbs, VerbState, verbStates } from '../../verbs';
+import { TargetVerbs, VerbState, verbLabel, verbStates } from '../../verbs';
 import { ReasonedButton } from '../ReasonedButton';
 import { ToneWord } from '../Tone';
 import { VerbDialog } from './VerbDialog';
@@ -55,7 +55,7 @@ export function VerbBar(props: { target: TargetView; verbs: TargetVerbs }) {
         {verbStates(target, t).map(state => (
           <ReasonedButton
             key={state.verb}
-            label={t(`verbs.label.${state.verb}`)}
+            label={t(verbLabel(state.verb, target))}
             reason={
               verbs.pending
                 ? t('verbs.state.busy')

@@ -20,6 +20,7 @@ import {
   VerbState,
   choosesRelease,
   describeVerb,
+  verbLabel,
   wantsReason,
 } from '../../verbs';
 import { PartState } from '../PartState';
@@ -42,7 +43,7 @@ export function VerbDialog(props: {
   const t = useDeliveryTranslation();
   const [reason, setReason] = useState('');
   const [chosen, setChosen] = useState<Release>();
-  const label = t(`verbs.label.${verb}`).replace('…', '');
+  const label = t(verbLabel(verb, target)).replace('…', '');
   const titleId = `delivery-verb-${verb}`;
   const ready =
     (!wantsReason(verb) || reason.trim() !== '') &&

@@ -127,6 +127,7 @@ export const page = {
   waiting_other: '{{count}} things wait for somebody',
   kinds: {
     paused: 'Paused',
+    'not-given-back': 'Not given back',
     inconclusive: 'Inconclusive',
     hold: 'On hold',
     errored: 'Errored',

@@ -22,6 +22,7 @@ export const pipeline = {
   box: {
     givingBack: 'Is being given back by {{who}}',
     givingBackNow: 'Is being given back by {{who}}: {{message}}',
+    givingBackUntil: 'It has time until {{when}}; then somebody is asked.',
     givenBackWord: 'Given back',
     givingBackStop: 'Take over to stop that.',
     givenBack: 'Given back by {{who}}: it runs on without Slipway.',

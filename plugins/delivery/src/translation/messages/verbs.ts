@@ -14,6 +14,7 @@ export const verbs = {
     restart: 'Restart',
     'take-over': 'Take over',
     'give-back': 'Give back…',
+    'give-back-again': 'Try again to give back…',
     deploy: 'Deploy…',
     rollback: 'Roll back…',
   },
@@ -61,6 +62,8 @@ export const verbs = {
     more: 'and {{fields}} more fields',
   },
   will: {
+    giveBackAgain:
+      'go on giving {{environment}} back where it stopped; it waited for: {{message}}',
     giveBackHold: 'stop all automatic deployments to {{environment}} at once',
     giveBackServes:
       'let {{version}} ({{digest}}) serve on as a plain workload of the environment, and turn all traffic to it before anything is taken away',
