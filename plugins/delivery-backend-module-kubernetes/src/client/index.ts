@@ -5,7 +5,8 @@ export {
   type Endpoint,
   type EndpointSource,
 } from './endpoint';
-export { createKubeClient, refOf } from './kubeClient';
+export { refOf } from './addresses';
+export { createKubeClient } from './kubeClient';
 export { readLines } from './lines';
 export { rest } from './rest';
 export { shareLists } from './sharedLists';
