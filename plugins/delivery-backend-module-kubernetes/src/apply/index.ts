@@ -1,5 +1,7 @@
 export { assertWritable, revisionOf, type WriteContext } from './fence';
-export { fencedApply, fencedDelete, fencedPatch } from './fencedWrite';
+export { fencedApply } from './fencedApply';
+export { fencedDelete } from './fencedDelete';
+export { fencedPatch } from './fencedPatch';
 export {
   conflictsOf,
   describeConflicts,

@@ -16,7 +16,7 @@ import {
 } from '../plan';
 import { ClusterTraffic } from '../traffic';
 import { WriteContext } from './fence';
-import { fencedApply } from './fencedWrite';
+import { fencedApply } from './fencedApply';
 import { conflictsOf, describeConflicts } from './owners';
 import { planManifests, PlanManifests } from './planManifests';
 import { pruneTarget } from './prune';

@@ -14,7 +14,8 @@ import {
 import { KubePlan } from '../plan';
 import { ClusterTraffic } from '../traffic';
 import { WriteContext } from './fence';
-import { fencedDelete, fencedPatch } from './fencedWrite';
+import { fencedDelete } from './fencedDelete';
+import { fencedPatch } from './fencedPatch';
 import { readTargetState } from './targetState';
 
 /** Kinds that every target has, whatever its Plans name. */

@@ -11,7 +11,8 @@ import {
 } from '../names';
 import { KubePlan } from '../plan';
 import { WriteContext } from './fence';
-import { fencedApply, fencedPatch } from './fencedWrite';
+import { fencedApply } from './fencedApply';
+import { fencedPatch } from './fencedPatch';
 import { PlanManifests } from './planManifests';
 
 /**

@@ -3,7 +3,7 @@ import { KubeClient, KubeObject } from '../client';
 import { RECORD_CONFIG_MAP_PREFIX, ROLE_LABEL, targetLabel } from '../names';
 import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { revisionOf, WriteContext } from './fence';
-import { fencedApply } from './fencedWrite';
+import { fencedApply } from './fencedApply';
 
 /*
  * One small ConfigMap for each target: what cannot be read off the objects
