@@ -1,27 +1,19 @@
-import { LogLine } from '@slipway/backstage-plugin-delivery-common';
 import { KubeClient, rest } from '../client';
-import { ContainerStatus, timeMs } from '../health';
+import { ContainerStatus } from '../health';
+import {
+  isOfCurrent,
+  readAcross,
+  readPrevious,
+  RestartingContainer,
+} from './acrossRestarts';
 import { ContainerRef, Read, readAfter } from './containerReader';
-import { ContainerLine, LinePosition, samePosition } from './logLine';
+import { LineMarks, LineMemory, StoredLine } from './lineMemory';
+import { ContainerLine, LinePosition } from './logLine';
 
 const FIRST_LINES = 1_000;
-const MAX_LINES = 2_000;
-const MAX_CHARACTERS = 512 * 1024;
 /** A stream that was cut is opened again after this, with jitter. */
 const RETRY_MS = 1_000;
 const LOOK_AGAIN_MS = 10_000;
-
-/** What a line says beside its text; fixed when the line came. */
-export type LineMarks = Pick<
-  LogLine,
-  'instance' | 'container' | 'generation' | 'track' | 'releaseId'
->;
-
-export interface StoredLine extends ContainerLine {
-  marks: LineMarks;
-  /** When it came, epoch milliseconds; 0 when it had been there before. */
-  cameAtMs: number;
-}
 
 /**
  * One container's newest lines in memory, followed across its restarts, and
@@ -29,10 +21,7 @@ export interface StoredLine extends ContainerLine {
  * back than the memory gets the lines from the kubelet.
  */
 export class FollowedContainer {
-  private lines: StoredLine[] = [];
-  private characters = 0;
-  /** Everything that the kubelet has is in memory too. */
-  private whole = false;
+  private readonly memory = new LineMemory();
   private wake = () => {};
   private gone = false;
   /** Grows with everything that the cluster tells about the container. */
@@ -84,7 +73,7 @@ export class FollowedContainer {
     if ((status?.restartCount ?? 0) > (this.status?.restartCount ?? 0)) {
       // What was read before may have been of the new container already, and of
       // the old one nothing: who begins at the beginning asks the kubelet.
-      this.whole = false;
+      this.memory.setWhole(false);
     }
     this.status = status ?? this.status;
     this.told += 1;
@@ -94,10 +83,10 @@ export class FollowedContainer {
   /** The newest lines, `limit` at most. Errors: what kept them from being read. */
   async last(limit: number): Promise<StoredLine[]> {
     await this.loading;
-    if (this.loadError !== undefined && this.lines.length === 0) {
+    if (this.loadError !== undefined && this.memory.isEmpty) {
       throw this.loadError;
     }
-    return this.lines.slice(-limit);
+    return this.memory.last(limit);
   }
 
   /**
@@ -110,20 +99,12 @@ export class FollowedContainer {
     signal: AbortSignal,
   ): Promise<Array<StoredLine | 'gap'>> {
     await this.loading;
-    if (position) {
-      const index = this.lines.findLastIndex(line =>
-        samePosition(line, position),
-      );
-      if (index >= 0) {
-        return this.lines.slice(index + 1, index + 1 + limit);
-      }
-    } else if (this.whole) {
-      return this.lines.slice(0, limit);
+    const known = this.memory.after(position, limit);
+    if (known) {
+      return known;
     }
     return this.gone
-      ? this.lines
-          .filter(line => !position || line.ns > position.ns)
-          .slice(0, limit)
+      ? this.memory.laterThan(position, limit)
       : await this.fetch(position, limit, signal);
   }
 
@@ -133,7 +114,7 @@ export class FollowedContainer {
     signal: AbortSignal,
   ): Promise<Array<StoredLine | 'gap'>> {
     const found: Array<StoredLine | 'gap'> = [];
-    for await (const read of this.history(position, signal)) {
+    for await (const read of readAcross(this.container, position, signal)) {
       if (read !== 'gap') {
         found.push(this.stored(read, 0));
       } else if (limit > 1) {
@@ -147,62 +128,29 @@ export class FollowedContainer {
     return found;
   }
 
-  /** The previous container's log where it is after the position, then this one's. */
-  private async *history(
-    position: LinePosition | undefined,
-    signal: AbortSignal,
-    tailLines?: number,
-  ): AsyncGenerator<Read> {
+  private get container(): RestartingContainer {
     const { client, ref } = this.options;
-    const inCurrent = this.isInCurrent(position);
-    if (!inCurrent && (this.status?.restartCount ?? 0) > 0) {
-      yield* readAfter(
-        client,
-        ref,
-        position,
-        { previous: true, expected: true, tailLines },
-        signal,
-      );
-    }
-    yield* readAfter(
-      client,
-      ref,
-      position,
-      { expected: inCurrent, tailLines },
-      signal,
-    );
-  }
-
-  /** Whether the line is of the container that is here now, not of one before it. */
-  private isInCurrent(position: LinePosition | undefined): boolean {
-    const { state } = this.status ?? {};
-    const startedAtMs = timeMs(
-      state?.running?.startedAt ?? state?.terminated?.startedAt,
-    );
-    return (
-      position !== undefined &&
-      startedAtMs !== undefined &&
-      // The start is told in whole seconds.
-      position.ns >= BigInt(startedAtMs) * 1_000_000n
-    );
+    return { client, ref, status: this.status };
   }
 
   private async load(): Promise<void> {
     const restarts = this.status?.restartCount ?? 0;
     let count = 0;
     try {
-      for await (const read of this.history(
+      for await (const read of readAcross(
+        this.container,
         undefined,
         this.signal,
         FIRST_LINES,
       )) {
         if (read !== 'gap') {
           count += 1;
-          this.keep(this.stored(read, 0));
+          this.memory.keep(this.stored(read, 0));
         }
       }
-      this.whole =
-        count < FIRST_LINES && (this.status?.restartCount ?? 0) === restarts;
+      this.memory.setWhole(
+        count < FIRST_LINES && (this.status?.restartCount ?? 0) === restarts,
+      );
     } catch (error) {
       this.signal.throwIfAborted();
       // The stream that follows tries again, and goes on where this ended.
@@ -214,9 +162,8 @@ export class FollowedContainer {
     while (!this.signal.aborted && !this.gone) {
       const before = this.status?.containerID;
       const toldBefore = this.told;
-      const last: LinePosition | undefined = this.lines.at(-1);
       try {
-        await this.catchUp(last);
+        await this.catchUp();
       } catch (error) {
         this.signal.throwIfAborted();
         await this.pause(RETRY_MS * (0.5 + Math.random()));
@@ -236,35 +183,28 @@ export class FollowedContainer {
     }
   }
 
-  private async catchUp(last: LinePosition | undefined): Promise<void> {
-    const { client, ref } = this.options;
-    const inCurrent = this.isInCurrent(last);
-    if (last && !inCurrent && (this.status?.restartCount ?? 0) > 0) {
-      await this.append(
-        readAfter(
-          client,
-          ref,
-          last,
-          { previous: true, expected: true },
-          this.signal,
-        ),
-      );
+  /** What the container before still had to say, then this one's words as they come. */
+  private async catchUp(): Promise<void> {
+    const { container, memory, signal } = this;
+    const last = memory.newest;
+    const expected = isOfCurrent(container, last);
+    if (last) {
+      await this.append(readPrevious(container, last, signal));
     }
     if (this.gone) {
       return;
     }
     await this.append(
       readAfter(
-        client,
-        ref,
-        this.lines.at(-1),
+        container.client,
+        container.ref,
+        memory.newest,
         {
           follow: true,
-          expected: inCurrent,
-          ...(this.lines.length === 0 &&
-            !this.whole && { tailLines: FIRST_LINES }),
+          expected,
+          ...(memory.isEmpty && !memory.isWhole && { tailLines: FIRST_LINES }),
         },
-        this.signal,
+        signal,
       ),
     );
   }
@@ -273,9 +213,9 @@ export class FollowedContainer {
     for await (const read of reads) {
       if (read === 'gap') {
         // Who reads from memory must hear of it: only the kubelet's own answer tells.
-        this.forgetAll();
+        this.memory.forgetAll();
       } else {
-        this.keep(this.stored(read, Date.now()));
+        this.memory.keep(this.stored(read, Date.now()));
         this.options.onNews();
       }
     }
@@ -283,29 +223,6 @@ export class FollowedContainer {
 
   private stored(line: ContainerLine, cameAtMs: number): StoredLine {
     return { ...line, cameAtMs, marks: this.options.marks };
-  }
-
-  private keep(line: StoredLine): void {
-    this.lines.push(line);
-    this.characters += line.text.length;
-    let drop = 0;
-    while (
-      this.lines.length - drop > MAX_LINES ||
-      (this.characters > MAX_CHARACTERS && this.lines.length - drop > 1)
-    ) {
-      this.characters -= this.lines[drop].text.length;
-      drop += 1;
-    }
-    if (drop > 0) {
-      this.lines.splice(0, drop);
-      this.whole = false;
-    }
-  }
-
-  private forgetAll(): void {
-    this.lines = [];
-    this.characters = 0;
-    this.whole = false;
   }
 
   /** Until the cluster tells something new about the container, or for so long. */

@@ -1,4 +1,5 @@
-import { FollowedContainer, StoredLine } from './followedContainer';
+import { FollowedContainer } from './followedContainer';
+import { StoredLine } from './lineMemory';
 
 /** A container's next lines, in its own order. */
 export interface Pending {

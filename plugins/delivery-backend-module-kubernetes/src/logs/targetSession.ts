@@ -3,7 +3,8 @@ import { KubeClient } from '../client';
 import { ContainerStatus, Pod, timeMs } from '../health';
 import { GENERATION_LABEL, RELEASE_ANNOTATION } from '../names';
 import { containerKey } from './cursor';
-import { FollowedContainer, LineMarks } from './followedContainer';
+import { FollowedContainer } from './followedContainer';
+import { LineMarks } from './lineMemory';
 import { PodSource, TargetPods } from './podSource';
 
 /** Streams that one target may hold open; the newest pods come first. */
