@@ -19,3 +19,5 @@ export { routers } from './routers';
 export { withoutGenerations } from './withoutGenerations';
 export type { Router } from './router';
 export { createMetricLabels } from './metricLabels';
+export { isTried, mostBeside } from './ratio';
+export { readShares } from './marks';

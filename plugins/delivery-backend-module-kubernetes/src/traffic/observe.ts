@@ -12,6 +12,7 @@ import { followSelectors } from './followSelectors';
 import { LiveReader, LiveRoute, LiveTraffic, readLive, routeId } from './live';
 import { readRoutes, readShares, revisionOf } from './marks';
 import { TrafficContext } from './context';
+import { tellRatio } from './ratio';
 import { mainSelector, planSelector } from './selectors';
 import { selectorOf } from './services';
 import { sharesOf } from './shares';
@@ -117,6 +118,9 @@ export function judge(
   }
   if (routes.length === 0 && services.length > 0) {
     shares.push(bySelector(live, told, causes, nowMs));
+    if (!live.inPlace) {
+      causes.push(...tellRatio(live, told, nowMs));
+    }
   }
   if (
     live.adopted &&

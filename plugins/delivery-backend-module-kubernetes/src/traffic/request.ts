@@ -7,6 +7,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { Fence } from '@slipway/backstage-plugin-delivery-node';
 import { accepted, selected } from './accepted';
+import { fitInstances } from './byInstances';
 import { TrafficContext } from './context';
 import { describeEditor, editorOf } from './editors';
 import { LiveTraffic, readLive, routeId } from './live';
@@ -26,6 +27,8 @@ import { onlyReady } from './weights';
  *     -> selectors of the main Services
  *
  * Where Kubernetes leads, selectors come first: they only ever grow there.
+ * Without a route there are the selectors only, once no generation has more
+ * instances than its share allows.
  * When the gateways do not answer in time the selectors stay, and with them
  * the revision that `observe` tells: the engine comes again.
  */
@@ -91,6 +94,13 @@ async function write(
         ),
       ),
     );
+    return;
+  }
+  if (
+    !live.inPlace &&
+    live.routes.length === 0 &&
+    !(await fitInstances(context, target, live, fence, shares, signal))
+  ) {
     return;
   }
   const narrow = async () => {

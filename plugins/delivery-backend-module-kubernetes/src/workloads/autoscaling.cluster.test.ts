@@ -1,8 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isKnown, TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
-import { generationName } from '../names';
+import { PodOwner } from '../health';
+import { GENERATION_LABEL, generationName, TRACK_ANNOTATION } from '../names';
 import { mapping } from '../plan';
 import { describeOnCluster } from '../testing';
+import {
+  EngineWorld,
+  openEngineWorld,
+} from '../testing/__testUtils__/engineWorld';
+import { mostBeside } from '../traffic';
 import { byHand } from './__testUtils__/byHand';
 import {
   openWorkloadsWorld,
@@ -10,7 +17,7 @@ import {
   WorkloadsWorld,
 } from './__testUtils__/harness';
 
-jest.setTimeout(240_000);
+jest.setTimeout(600_000);
 
 describeOnCluster('A HorizontalPodAutoscaler of the Plan', () => {
   let rooms: WorkloadsWorld;
@@ -116,5 +123,117 @@ describeOnCluster('A HorizontalPodAutoscaler of the Plan', () => {
     }
     await workloads.ensure(target, fence(6), wish('one', 'draining', 0), quiet);
     expect((await hands.get(nameOf('one'))).spec?.replicas).toBe(0);
+  });
+});
+
+describeOnCluster('An autoscaler during the pause of a canary', () => {
+  const PERCENT = 34;
+  /** A look that the watch wakes, and a cluster that is busy. */
+  const ONE_LOOK_MS = 3_000;
+  let engine: EngineWorld;
+  beforeAll(async () => {
+    engine = await openEngineWorld({
+      steps: `[{ weight: ${PERCENT}% }, { pause: {} }, { weight: 100% }]`,
+      manifests: () => ({ route: undefined, autoscale: { min: 2, max: 6 } }),
+    });
+    await engine.world.plan(engine.target, { version: 'unused', route: false });
+  });
+  afterAll(() => engine?.close());
+
+  async function tracks() {
+    const { client, namespace } = engine.world;
+    const { items } = await client.list(
+      { apiVersion: 'apps/v1', kind: 'Deployment' },
+      { namespace, labelSelector: GENERATION_LABEL },
+      quiet,
+    );
+    const of = (track: string): PodOwner | undefined =>
+      items.find(
+        ({ metadata }) => metadata.annotations?.[TRACK_ANNOTATION] === track,
+      );
+    return { stable: of('stable'), canary: of('canary') };
+  }
+
+  /** As the autoscaler does it; a real load takes minutes to be measured. */
+  async function scaleStable(replicas: number) {
+    const { client, namespace } = engine.world;
+    const { stable } = await tracks();
+    await client.patch(
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        name: stable?.metadata.name ?? '',
+        namespace,
+      },
+      { spec: { replicas } },
+      { fieldManager: 'kube-controller-manager', subresource: 'scale' },
+      quiet,
+    );
+  }
+
+  /** How long the canary has had more than its share, at most, without a break. */
+  function watchShares() {
+    let isOn = true;
+    let longestMs = 0;
+    const watching = (async () => {
+      let sinceMs: number | undefined;
+      while (isOn) {
+        const { stable, canary } = await tracks();
+        const most = mostBeside(PERCENT, stable?.spec?.replicas ?? 0);
+        const beyond = (canary?.spec?.replicas ?? 0) > most;
+        sinceMs = beyond ? sinceMs ?? Date.now() : undefined;
+        longestMs = Math.max(longestMs, sinceMs ? Date.now() - sinceMs : 0);
+        await delay(50);
+      }
+    })();
+    return async () => {
+      isOn = false;
+      await watching;
+      return longestMs;
+    };
+  }
+
+  /** What runs is as many as the share allows beside what runs. */
+  const fits = async (replicas: number) =>
+    await poll(`the canary fits beside ${replicas}`, async () => {
+      const { stable, canary } = await tracks();
+      return (
+        stable?.spec?.replicas === replicas &&
+        canary?.spec?.replicas === mostBeside(PERCENT, replicas) &&
+        canary.status?.readyReplicas === canary.spec.replicas
+      );
+    });
+
+  it('changes nothing about who gets which share, for no longer than a look', async () => {
+    const one = await engine.release({ version: 'one' });
+    await engine.ended(await engine.deploy(one.id));
+    await scaleStable(6);
+    await poll('six are ready', async () => {
+      const { stable } = await tracks();
+      return stable?.status?.readyReplicas === 6;
+    });
+
+    const two = await engine.release({ version: 'two' });
+    const canary = await engine.deploy(two.id);
+    const stopWatching = watchShares();
+    await engine.until(
+      canary,
+      'it pauses',
+      ({ status }) => status === 'paused',
+    );
+    await fits(6);
+    for (const replicas of [2, 6, 3, 6]) {
+      await scaleStable(replicas);
+      await fits(replicas);
+    }
+    const { deployment } = await engine.detail(canary);
+    expect(deployment.status).toBe('paused');
+    expect(await stopWatching()).toBeLessThan(ONE_LOOK_MS);
+
+    // All of the requests are for as many as stable had, which goes on to have less.
+    await engine.command(canary, 'promote');
+    expect((await engine.ended(canary)).deployment.outcome).toBe('succeeded');
+    const { stable } = await tracks();
+    expect(stable?.spec?.replicas).toBe(6);
   });
 });

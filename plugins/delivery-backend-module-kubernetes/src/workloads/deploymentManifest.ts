@@ -16,6 +16,7 @@ import {
   TRACK_ANNOTATION,
 } from '../names';
 import { containersOf, KubePlan, textOf } from '../plan';
+import { Basis, formatBasis, SIZED_ANNOTATION } from './basis';
 
 export interface GenerationWish {
   generation: string;
@@ -39,6 +40,8 @@ export interface Scale {
   given: number;
   /** What has `spec.replicas` instead of us: `HorizontalPodAutoscaler/checkout`. */
   scaler?: string;
+  /** What `given` was reckoned from. */
+  basis?: Basis;
 }
 
 export function formatScale({ asked, given }: Scale): string {
@@ -117,6 +120,8 @@ export function generationDeployment(options: {
         [RELEASE_ANNOTATION]: plan.releaseId,
         [REPLICAS_ANNOTATION]: formatScale(scale),
         ...(scale.scaler && { [SCALED_ANNOTATION]: scale.scaler }),
+        ...(scale.basis &&
+          !inPlace && { [SIZED_ANNOTATION]: formatBasis(scale.basis) }),
         ...(inPlace?.run && { [RUN_ANNOTATION]: inPlace.run }),
       },
     },

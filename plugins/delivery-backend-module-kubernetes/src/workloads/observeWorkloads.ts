@@ -21,6 +21,7 @@ import {
   REPLICAS_ANNOTATION,
   SCALED_ANNOTATION,
 } from '../names';
+import { isSizedRight } from './basis';
 import { parseScale } from './deploymentManifest';
 import { copyDrift, editsOf, rewrittenImages, rewrittenPods } from './drift';
 import { createDigestCheck, DigestCheck } from './digests';
@@ -41,7 +42,8 @@ export interface ObserveOptions {
 /**
  * What runs of a target: generations from its Deployments, instances from its
  * pods. `reflects` is the smallest revision among the Deployments that are
- * ours; one counts only when the Deployment controller has seen it as it is.
+ * ours; one counts only when the Deployment controller has seen it as it is,
+ * and what its size was reckoned from is still so.
  */
 export async function observeWorkloads(
   options: ObserveOptions,
@@ -124,7 +126,14 @@ async function look(
     observedAtMs,
     reflects:
       ours.length > 0
-        ? Math.min(...ours.map(reflectedRevision))
+        ? Math.min(
+            ...ours.map(deployment =>
+              isSizedRight(deployment, ours)
+                ? reflectedRevision(deployment)
+                : // What runs beside it has changed: it is to be written again.
+                  revisionOf(deployment.object) - 1,
+            ),
+          )
         : await writtenRevision(cluster, target, namespace, signal),
   };
 }
@@ -219,7 +228,12 @@ function counted(
     return { wanted: given, ready };
   }
   if (annotations?.[SCALED_ANNOTATION]) {
-    return { wanted: scale.asked, ready: Math.min(ready, scale.asked) };
+    // Fewer than the Plan asks for, and all of them ready, is whole as well.
+    const inPlan = Math.floor((ready * scale.asked) / Math.max(1, given));
+    return {
+      wanted: scale.asked,
+      ready: Math.min(scale.asked, Math.max(ready, inPlan)),
+    };
   }
   return scale.given === given
     ? {

@@ -3,7 +3,9 @@ import { PodOwner } from '../health';
 import { KubePlan, mapping } from '../plan';
 import { GenerationWish, parseScale, Scale } from './deploymentManifest';
 import { LiveDeployment } from './readTarget';
-import { REPLICAS_ANNOTATION, SCALED_ANNOTATION } from '../names';
+import { REPLICAS_ANNOTATION } from '../names';
+import { mostBeside } from '../traffic';
+import { basisOf, scaledBeside } from './basis';
 
 /** The Deployment that a scaler has in its hands now, by name. */
 export async function scaledNow(
@@ -31,7 +33,11 @@ export async function scaledNow(
  * What the Plan's scaler has in its hands keeps the number that it gave.
  * Everything else gets what the engine asks for; and beside a generation that
  * its scaler has grown beyond its Plan, as many times more: a canary of a tenth
- * is a tenth of what runs, not of what the manifest says.
+ * is a tenth of what runs, not of what the manifest says. It does not shrink
+ * with it again, as the scaler sees only what requests the canary leaves to it.
+ *
+ * Where the share of the requests is the ratio of instances, it never gets so
+ * many that it has more than its share, or one.
  */
 export function scaleOf(options: {
   wish: GenerationWish;
@@ -66,21 +72,24 @@ export function scaleOf(options: {
     // What a scaler gave it stays until the way back is given up.
     return { asked, given: live };
   }
-  const grown = deployments.find(
-    ({ object }) =>
-      object.metadata.name !== name &&
-      object.metadata.annotations?.[SCALED_ANNOTATION] !== undefined,
-  )?.object;
+  const basis = basisOf({ name, track: wish.track, existing, deployments });
   const planned = parseScale(
-    grown?.metadata.annotations?.[REPLICAS_ANNOTATION],
+    scaledBeside(name, deployments)?.metadata.annotations?.[
+      REPLICAS_ANNOTATION
+    ],
   );
   const factor =
-    grown && planned && planned.asked > 0 && wish.track !== 'draining'
-      ? Math.max(1, (grown.spec?.replicas ?? 0) / planned.asked)
+    basis && planned && planned.asked > 0
+      ? Math.max(1, basis.most / planned.asked)
       : 1;
   const most = scaler?.max ?? Number.MAX_SAFE_INTEGER;
+  const grown = Math.max(asked, Math.min(most, Math.ceil(asked * factor)));
   return {
     asked,
-    given: Math.max(asked, Math.min(most, Math.ceil(asked * factor))),
+    given:
+      basis?.percent === undefined
+        ? grown
+        : Math.min(grown, mostBeside(basis.percent, basis.now)),
+    ...(basis && asked > 0 && { basis }),
   };
 }

@@ -1,0 +1,144 @@
+import { isTried, readShares } from '../traffic';
+import { PodOwner } from '../health';
+import {
+  GENERATION_LABEL,
+  LABEL_PREFIX,
+  SCALED_ANNOTATION,
+  TRACK_ANNOTATION,
+} from '../names';
+import { LiveDeployment } from './readTarget';
+
+/*
+ * What a generation that is tried is sized by: what else runs, and its share of
+ * the instances where that is its share of the requests. An autoscaler changes
+ * the first at any time, and nobody asks us then. So what a size was reckoned
+ * from stands on the Deployment: where it is not so any more, our last write is
+ * not in force, and the engine writes again.
+ */
+
+/** `<most>/<now>/<percent>`, for example `12/4/10`. */
+export const SIZED_ANNOTATION = `${LABEL_PREFIX}/sized-beside`;
+
+export interface Basis {
+  /**
+   * The most instances that the generation under an autoscaler has had beside
+   * it, ready ones: with all the requests it would need them again.
+   */
+  most: number;
+  /** Instances that have the other shares. */
+  now: number;
+  /** Its own share, where shares are the ratio of instances; else absent. */
+  percent?: number;
+}
+
+export function formatBasis({ most, now, percent }: Basis): string {
+  return [most, now, percent ?? ''].join('/');
+}
+
+/** Errors: none; what somebody has edited beyond reading is `undefined`. */
+export function parseBasis(text: string | undefined): Basis | undefined {
+  const match = /^(\d{1,6})\/(\d{1,6})\/(\d{1,3}(?:\.\d{1,20})?)?$/.exec(
+    text ?? '',
+  );
+  return match
+    ? {
+        most: Number(match[1]),
+        now: Number(match[2]),
+        ...(match[3] && { percent: Number(match[3]) }),
+      }
+    : undefined;
+}
+
+/** The other Deployment of ours that a scaler has in its hands. */
+export function scaledBeside(
+  name: string,
+  deployments: LiveDeployment[],
+): PodOwner | undefined {
+  return deployments.find(
+    ({ object, role }) =>
+      role === 'workload' &&
+      object.metadata.name !== name &&
+      object.metadata.annotations?.[SCALED_ANNOTATION] !== undefined,
+  )?.object;
+}
+
+/**
+ * What a Deployment of this name and track is to be sized by, as things are;
+ * `undefined`: by nothing but what is asked for.
+ *
+ * Others that grow count once they are ready, and others that shrink at once:
+ * so they have at no time less than their share. What of them fails does not
+ * count as less, as nothing that serves is taken away for that.
+ */
+export function basisOf(options: {
+  name: string;
+  track: string;
+  existing: PodOwner | undefined;
+  deployments: LiveDeployment[];
+}): Basis | undefined {
+  const { name, track, existing, deployments } = options;
+  if (track === 'draining') {
+    return undefined;
+  }
+  const scaled = scaledBeside(name, deployments);
+  const shares = existing ? readShares(existing) ?? [] : [];
+  const shareOf = (generation: string | undefined) =>
+    shares.find(share => share.generation === generation)?.percent ?? 0;
+  const own = shareOf(existing?.metadata.labels?.[GENERATION_LABEL]);
+  const isPart = isTried(track) && own > 0 && own < 100;
+  if (!scaled && !isPart) {
+    return undefined;
+  }
+  const before = parseBasis(existing?.metadata.annotations?.[SIZED_ANNOTATION]);
+  const others = isPart
+    ? deployments
+        .filter(
+          ({ role, object, generation }) =>
+            role === 'workload' &&
+            object.metadata.name !== name &&
+            shareOf(generation) > 0,
+        )
+        .map(({ object }) => object)
+    : [];
+  return {
+    most: Math.max(before?.most ?? 0, scaled ? steady([scaled]) : 0),
+    now: Math.min(
+      wanted(others),
+      Math.max(before?.percent === undefined ? 0 : before.now, steady(others)),
+    ),
+    ...(isPart && { percent: own }),
+  };
+}
+
+function wanted(owners: PodOwner[]): number {
+  return owners.reduce((sum, { spec }) => sum + (spec?.replicas ?? 1), 0);
+}
+
+/** As many as are ready, and will stay. */
+function steady(owners: PodOwner[]): number {
+  return owners.reduce(
+    (sum, { spec, status }) =>
+      sum + Math.min(spec?.replicas ?? 1, status?.readyReplicas ?? 0),
+    0,
+  );
+}
+
+/** Whether a Deployment has the size that what runs beside it asks for. */
+export function isSizedRight(
+  { object, role, inPlace }: LiveDeployment,
+  deployments: LiveDeployment[],
+): boolean {
+  const { annotations = {}, name } = object.metadata;
+  const track = annotations[TRACK_ANNOTATION] ?? '';
+  if (
+    role !== 'workload' ||
+    inPlace ||
+    !isTried(track) ||
+    object.spec?.replicas === 0 ||
+    annotations[SCALED_ANNOTATION] !== undefined
+  ) {
+    return true;
+  }
+  const basis = basisOf({ name, track, existing: object, deployments });
+  return annotations[SIZED_ANNOTATION] === (basis && formatBasis(basis));
+}
