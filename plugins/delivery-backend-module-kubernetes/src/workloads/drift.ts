@@ -1,7 +1,21 @@
-import { Drift } from '@slipway/backstage-plugin-delivery-common';
-import { fieldsOfOthers, isWrittenByUs, OthersFields } from '../apply';
+import { Drift, DriftedField } from '@slipway/backstage-plugin-delivery-common';
+import {
+  fieldsOfOthers,
+  isWrittenByUs,
+  OthersFields,
+  ownersOf,
+} from '../apply';
 import { PodOwner } from '../health';
-import { GENERATION_LABEL, IMAGES_ANNOTATION, LABEL_PREFIX } from '../names';
+import {
+  ADOPTED_ANNOTATION,
+  FIELD_MANAGER,
+  GENERATION_LABEL,
+  IMAGES_ANNOTATION,
+  LABEL_PREFIX,
+  REPLICAS_ANNOTATION,
+  SCALED_ANNOTATION,
+} from '../names';
+import { parseScale } from './deploymentManifest';
 import { readImages } from './images';
 
 /*
@@ -20,12 +34,16 @@ const MARKS = new RegExp(
   )}/`,
 );
 const MOST_FIELDS = 6;
+const REPLICAS = '.spec.replicas';
+const IMAGE = /^\.spec\.template\.spec\.containers\[name="([^"]+)"\]\.image$/;
+/** Scales for an autoscaler, which is asked for by the Plan. */
+const AUTOSCALING = 'kube-controller-manager';
 
 function isOurField(field: string): boolean {
   return (
     (field.startsWith('.spec.') &&
-      // Seen as another number of instances, and met as a conflict.
-      field !== '.spec.replicas' &&
+      // By another way of writing, and not only by a name: see `scaledByHand`.
+      field !== REPLICAS &&
       !NOTES.test(field)) ||
     MARKS.test(field)
   );
@@ -55,7 +73,12 @@ export function withoutCopies<T extends { object: PodOwner }>(
 }
 
 /** What others have changed of a Deployment of ours. */
-export function editsOf({ kind, metadata }: PodOwner): Drift[] {
+export function editsOf(deployment: PodOwner): Drift[] {
+  return [...fieldEdits(deployment), ...scaledByHand(deployment)];
+}
+
+function fieldEdits(deployment: PodOwner): Drift[] {
+  const { kind, metadata } = deployment;
   const about = `${kind}/${metadata.name}`;
   return fieldsOfOthers(metadata.managedFields).flatMap(
     ({ manager, atMs, fields }): Drift[] => {
@@ -71,10 +94,70 @@ export function editsOf({ kind, metadata }: PodOwner): Drift[] {
               )} changed by ${describe({ manager, atMs })}`,
               by: manager,
               ...(atMs !== undefined && { atMs }),
+              fields: changed.map(field => valuesOf(deployment, field)),
             },
           ];
     },
   );
+}
+
+/** Values are told of images only: any other field may hold a secret. */
+function valuesOf({ spec }: PodOwner, field: string): DriftedField {
+  const name = IMAGE.exec(field)?.[1];
+  const { metadata, spec: podSpec } = spec?.template ?? {};
+  const found = podSpec?.containers?.find(
+    container => name !== undefined && container.name === name,
+  )?.image;
+  const expected =
+    name === undefined
+      ? undefined
+      : readImages(metadata?.annotations?.[IMAGES_ANNOTATION]).get(name)
+          ?.reference;
+  return {
+    field,
+    ...(expected !== undefined && { expected }),
+    ...(found !== undefined && { found }),
+  };
+}
+
+/**
+ * Another number of instances than we gave, as `kubectl scale` leaves it. Who
+ * scales to 0 leaves no name: the API server drops the owner with the number.
+ */
+function scaledByHand({ kind, metadata, spec }: PodOwner): Drift[] {
+  const { annotations = {}, managedFields, name } = metadata;
+  const given = parseScale(annotations[REPLICAS_ANNOTATION])?.given;
+  const found = spec?.replicas ?? 1;
+  if (
+    given === undefined ||
+    found === given ||
+    annotations[SCALED_ANNOTATION] ||
+    annotations[ADOPTED_ANNOTATION]
+  ) {
+    return [];
+  }
+  const [owner] = ownersOf(managedFields, ['spec', 'replicas']);
+  const isOurs =
+    owner?.manager === FIELD_MANAGER || owner?.manager === AUTOSCALING;
+  if (isOurs || (!owner && found > 0)) {
+    return [];
+  }
+  return [
+    {
+      kind: 'edited',
+      about: `${kind}/${name}`,
+      message: `${kind} "${name}": ${REPLICAS} was set from ${given} to ${found} by ${
+        owner
+          ? describe(owner)
+          : 'somebody (kubectl scale; Kubernetes keeps no name for a 0)'
+      }`,
+      ...(owner && { by: owner.manager }),
+      ...(owner?.atMs ? { atMs: owner.atMs } : {}),
+      fields: [
+        { field: REPLICAS, expected: String(given), found: String(found) },
+      ],
+    },
+  ];
 }
 
 function listOf(fields: string[]): string {
@@ -85,14 +168,15 @@ function listOf(fields: string[]): string {
 }
 
 function describe({ manager, atMs }: Omit<OthersFields, 'fields'>): string {
-  return atMs === undefined
+  return !atMs
     ? `"${manager}"`
     : `"${manager}" at ${new Date(atMs).toISOString()}`;
 }
 
 /**
  * Images of a Deployment that nobody else owns and that are not what we wrote:
- * a mutating webhook changes them whenever they are written.
+ * a mutating admission (a webhook, a policy) changes them whenever they are
+ * written. Kubernetes does not keep which one.
  */
 export function rewrittenImages(deployment: PodOwner): Drift[] {
   const { template } = deployment.spec ?? {};
@@ -111,7 +195,14 @@ export function rewrittenImages(deployment: PodOwner): Drift[] {
             {
               kind: 'admission',
               about: `${deployment.kind}/${deployment.metadata.name}`,
-              message: `${deployment.kind} "${deployment.metadata.name}": the image of container "${name}" is "${image}" and not "${reference}", and nobody has edited it: a mutating admission webhook changes what is written`,
+              message: `${deployment.kind} "${deployment.metadata.name}": the image of container "${name}" is "${image}" and not "${reference}", and nobody has edited it: a mutating admission changes what is written`,
+              fields: [
+                {
+                  field: `.spec.template.spec.containers[name="${name}"].image`,
+                  expected: reference,
+                  found: image,
+                },
+              ],
             },
           ]
         : [];
@@ -156,14 +247,14 @@ export function rewrittenPods(
   const drifted =
     mismatches > 0 &&
     isSettled(deployment) &&
-    editsOf(deployment).length === 0 &&
+    fieldEdits(deployment).length === 0 &&
     rewrittenImages(deployment).length === 0;
   return drifted
     ? [
         {
           kind: 'admission',
           about: `${deployment.kind}/${deployment.metadata.name}`,
-          message: `Pods of ${deployment.kind} "${deployment.metadata.name}" run another image than it says: an admission webhook changes pods`,
+          message: `Pods of ${deployment.kind} "${deployment.metadata.name}" run another image than it says: a mutating admission changes pods`,
         },
       ]
     : [];

@@ -136,6 +136,27 @@ describe('Drift', () => {
     ]);
   });
 
+  it('is told once where it was seen and a write was refused for it', () => {
+    const target = new Target('tell');
+    target.drift = [
+      {
+        ...edit('kubectl', 5),
+        fields: [{ field: '.spec.replicas', expected: '2', found: '5' }],
+      },
+    ];
+    target.record.conflict = {
+      message:
+        'Deployment "shop" was changed by others: .spec.replicas belongs to "kubectl"',
+      sinceMs: 1,
+    };
+    target.look();
+    expect(target.record.drift?.found).toEqual(target.drift);
+    // About something else it is a matter of its own.
+    target.record.conflict = { message: 'Service "shop" is gone', sinceMs: 1 };
+    target.look();
+    expect(target.record.drift?.found).toHaveLength(2);
+  });
+
   it('is a conflict too: somebody has what we would write', () => {
     const target = new Target('repair');
     target.record.conflict = {

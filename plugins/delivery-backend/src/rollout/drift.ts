@@ -134,7 +134,7 @@ function foundOf(
 ): Drift[] {
   const all: Drift[] = [
     ...drift,
-    ...(conflict
+    ...(conflict && !isTold(conflict.message, drift)
       ? [
           {
             kind: 'edited' as const,
@@ -145,6 +145,18 @@ function foundOf(
       : []),
   ];
   return all.slice(0, MOST_FOUND);
+}
+
+/**
+ * Whether a refused write is about what was seen changed anyway: it names the
+ * same object and one of the same fields.
+ */
+function isTold(message: string, drift: Drift[]): boolean {
+  return drift.some(
+    ({ about, fields = [] }) =>
+      message.includes(about.slice(about.indexOf('/') + 1)) &&
+      fields.some(({ field }) => message.includes(field)),
+  );
 }
 
 function key(found: Drift[]): string {
@@ -330,7 +342,7 @@ function unrepairable(found: Drift[]): Reason {
       code: 'drift-by-admission',
       message: `It is changed whenever it is written: ${describe(admission)}`,
       action:
-        'Have the webhook leave it alone, or put the change into the manifests',
+        'Have the webhook or policy leave it alone, or put the change into the manifests',
     };
   }
   if (copies.length > 0) {

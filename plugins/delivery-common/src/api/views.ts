@@ -4,6 +4,7 @@ import {
   DefinitionModel,
   Deployment,
   Digest,
+  Drift,
   GenerationRole,
   GiveBackProgress,
   Health,
@@ -13,6 +14,7 @@ import {
   Measurement,
   AnalysisVerdict,
   Observed,
+  Reason,
   Release,
   ServiceRef,
   TargetCause,
@@ -59,6 +61,8 @@ export interface EnvironmentView {
   connection: { type: string; name: string };
   automation: boolean;
   queue: 'queue' | 'supersede' | 'reject';
+  /** What is done about what others change: it is told, or put right as well. */
+  drift: 'tell' | 'repair';
   /** Things a person must know: "isolates nothing". */
   notices: string[];
 }
@@ -91,11 +95,43 @@ export interface TargetView {
   /** Live rates of each track of late, for the box's numbers. */
   tracks: TrackMetrics[];
   verdicts: AnalysisVerdict[];
-  drift: Array<{ instance: string; expected: Digest; found?: Digest }>;
+  drift: DriftView;
   operations: OperationView[];
   /** Which verbs the caller may use now; the others with the reason. */
   verbs: Record<string, { allowed: boolean; reason?: string }>;
   rowVersion: number;
+}
+
+/**
+ * What is not as it was deployed, and what is done about it; see also
+ * `EnvironmentView.drift`.
+ *
+ * @public
+ */
+export interface DriftView {
+  /** What others have changed at rest, as the engine saw it last. */
+  found: DriftFinding[];
+  /** Instances that run other bytes than their release. */
+  instances: Array<{
+    instance: string;
+    image: string;
+    expected: Digest;
+    found: Digest;
+  }>;
+  /** When it was put right by itself within the last hour; oldest first. */
+  repairedAtMs: number[];
+  /** It is being put right, since then. */
+  repairingSinceMs?: number;
+  /** Why it is not put right by itself any more: a person decides. */
+  left?: Reason;
+}
+
+/** Something that others have changed. @public */
+export interface DriftFinding extends Drift {
+  /** Since when it is like that, or was seen first. */
+  sinceMs: number;
+  /** What happens to it by itself, or what a person can do. */
+  action: string;
 }
 
 /** @public */

@@ -121,6 +121,18 @@ export interface Drift {
   /** The program that did it, where the environment tells. */
   by?: string;
   atMs?: number;
+  /** What of it is different, as far as it is known. */
+  fields?: DriftedField[];
+}
+
+/** One field that is not as it was written. @public */
+export interface DriftedField {
+  /** As the environment calls it: `.spec.replicas`. */
+  field: string;
+  /** As it was written; absent: not known from what stands there. */
+  expected?: string;
+  /** As it is; absent: not told, as any field may hold what is secret. */
+  found?: string;
 }
 
 /** @public */

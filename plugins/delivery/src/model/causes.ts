@@ -4,6 +4,8 @@
  * of one: see `Warnings`.
  */
 import {
+  DriftFinding,
+  DriftView,
   HealthCause,
   InstanceState,
   TargetView,
@@ -32,6 +34,8 @@ export function causesOf(
 ): ShownCause[] {
   const { causes, traffic, workloads } = target;
   const all = [
+    // First: what is told here and by the watch as well says here what is done.
+    ...drifted(target.drift),
     ...(causes && isKnown(causes) ? causes.known : []),
     ...(isKnown(traffic) ? traffic.known.causes ?? [] : []),
     ...(isKnown(workloads)
@@ -51,6 +55,35 @@ export function causesOf(
     (a, b) =>
       ORDER.indexOf(a.level) - ORDER.indexOf(b.level) || a.sinceMs - b.sinceMs,
   );
+}
+
+/** The codes by which connections tell the same. */
+const DRIFT_CODES: Record<DriftFinding['kind'], string> = {
+  edited: 'changed-by-others',
+  admission: 'changed-by-admission',
+  copy: 'another-copy',
+};
+
+/** What others have changed, with who did it and what is done about it. */
+function drifted({ found }: DriftView): Array<HealthCause & { about: string }> {
+  return found.map(({ kind, about, message, sinceMs, action, fields = [] }) => {
+    const evidence = fields
+      .filter(({ expected, found: is }) => expected ?? is)
+      .map(
+        ({ field, expected, found: is }) =>
+          `${field}\n  ${expected ?? '?'} -> ${is ?? '?'}`,
+      )
+      .join('\n');
+    return {
+      code: DRIFT_CODES[kind],
+      summary: message,
+      ...(evidence && { evidence }),
+      action,
+      sinceMs,
+      level: 'warning',
+      about,
+    };
+  });
 }
 
 /** One for each kind of cause, with the instances that have it. */

@@ -23,6 +23,8 @@ export interface EnvironmentInfo {
   connection: { type: string; name: string };
   automation: boolean;
   queue: 'queue' | 'supersede' | 'reject';
+  /** Default `tell`. */
+  drift?: 'tell' | 'repair';
   order: number;
 }
 

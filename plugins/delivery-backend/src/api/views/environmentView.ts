@@ -17,6 +17,7 @@ export function environmentView(
     },
     automation: environment.automation,
     queue: environment.queue,
+    drift: environment.drift ?? 'tell',
     notices: connection?.notices() ?? [],
   };
 }

@@ -1,12 +1,10 @@
 import {
   Deployment,
-  GenerationRole,
   Health,
   MetricModel,
   Observed,
   TargetCause,
   TargetRecord,
-  TargetView,
   TrackMetrics,
   WorkloadsState,
   isKnown,
@@ -101,37 +99,4 @@ function stableCauses(record: TargetRecord, state: WorkloadsState): string[] {
     }
   }
   return causes;
-}
-
-/** Instances that run other bytes than their generation's Plan names. */
-export function targetDrift(
-  record: TargetRecord,
-  workloads: Observed<WorkloadsState>,
-): TargetView['drift'] {
-  if (!isKnown(workloads)) {
-    return [];
-  }
-  const roles = new Map<string, GenerationRole>();
-  for (const role of [
-    record.stable,
-    record.rollout?.candidate,
-    ...record.draining,
-  ]) {
-    if (role) {
-      roles.set(role.generation, role);
-    }
-  }
-  const drift: TargetView['drift'] = [];
-  for (const generation of workloads.known.generations) {
-    const role = roles.get(generation.generation);
-    for (const instance of role ? generation.instances : []) {
-      for (const [image, expected] of Object.entries(role?.digests ?? {})) {
-        const found = instance.digests?.[image];
-        if (found !== undefined && found !== expected) {
-          drift.push({ instance: instance.id, expected, found });
-        }
-      }
-    }
-  }
-  return drift;
 }

@@ -7,7 +7,8 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import type { TargetRow } from '../../store';
 import { Observation } from '../../live';
-import { targetDrift, targetHealth } from './health';
+import { driftView } from './drift';
+import { targetHealth } from './health';
 import { MayDo, targetVerbs } from './verbs';
 
 /** What is known of the release that is stable. */
@@ -75,7 +76,10 @@ export function targetView(parts: TargetViewParts): TargetView {
     causes: observation.causes,
     tracks: observation.tracks,
     verdicts: parts.verdicts,
-    drift: targetDrift(record, observation.workloads),
+    drift: driftView(record, observation.workloads, {
+      mode: parts.environment.drift,
+      hold: row.hold,
+    }),
     operations: observation.operations,
     verbs: targetVerbs(
       {

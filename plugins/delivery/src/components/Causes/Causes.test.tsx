@@ -39,6 +39,61 @@ function known(causes: TargetCause[]) {
 }
 
 describe('what is wrong or in the way', () => {
+  it('is what others have changed, once, with both values and what is done about it', async () => {
+    const api = new FakeDeliveryApi();
+    const summary = 'The image was changed by "kubectl-set"';
+    api.overview = overview({
+      targets: [
+        healthyTarget({
+          // The watch tells it as well, and each instance that it runs.
+          causes: known([
+            {
+              code: 'changed-by-others',
+              summary,
+              sinceMs: Date.now(),
+              level: 'warning',
+              action: 'Take over',
+            },
+          ]),
+          drift: {
+            found: [
+              {
+                kind: 'edited',
+                about: 'Deployment/checkout',
+                message: summary,
+                by: 'kubectl-set',
+                sinceMs: Date.now(),
+                action: 'It is put right by itself soon',
+                fields: [
+                  { field: '.image', expected: 'app:1', found: 'app:2' },
+                ],
+              },
+            ],
+            instances: [
+              {
+                instance: 'checkout-1',
+                image: 'app',
+                expected: DIGEST_180,
+                found: 'sha256:other',
+              },
+            ],
+            repairedAtMs: [],
+          },
+        }),
+      ],
+    });
+    await renderForEntity(<DeliveryTab />, api);
+    const box = await screen.findByRole('region', { name: 'Staging' });
+    expect(within(box).getAllByText(/was changed by/)).toHaveLength(1);
+    expect(box).toHaveTextContent('It is put right by itself soon');
+    expect(box).not.toHaveTextContent('What to do: Take over');
+    expect(box).toHaveTextContent('app:1 -> app:2');
+    expect(box).toHaveTextContent(
+      '1 instance runs another digest than was deployed',
+    );
+    expect(await accessibilityProblems()).toEqual([]);
+  });
+
   it('stands on the card with its word, its evidence and what to do, what is broken first', async () => {
     const api = new FakeDeliveryApi();
     const target = healthyTarget({

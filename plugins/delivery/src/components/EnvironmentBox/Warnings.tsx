@@ -16,6 +16,8 @@ export function Warnings(props: { target: TargetView }) {
   const { target } = props;
   const t = useDeliveryTranslation();
   const causes = causesOf(target);
+  // Some connections tell it of each instance, with who did it.
+  const saysDigests = causes.some(({ code }) => code === 'image-mismatch');
   const said = new Set(causes.map(({ summary }) => summary));
   // While the instances are unknown, their reason says it for all.
   const unseen =
@@ -59,10 +61,10 @@ export function Warnings(props: { target: TargetView }) {
           </Typography>
         ))}
       <CauseList compact causes={causes} />
-      {target.drift.length > 0 && (
+      {target.drift.instances.length > 0 && !saysDigests && (
         <Typography variant="body2" component="div">
           <ToneWord tone="broken">
-            {t('pipeline.box.drift', { count: target.drift.length })}
+            {t('pipeline.box.drift', { count: target.drift.instances.length })}
           </ToneWord>
         </Typography>
       )}

@@ -71,6 +71,8 @@ function EnvironmentSettings(props: { target: TargetView }) {
         <dd>{environment.automation ? t('common.yes') : t('common.no')}</dd>
         <dt>{t('settings.queue')}</dt>
         <dd>{t(`settings.queuePolicy.${environment.queue}`)}</dd>
+        <dt>{t('settings.drift')}</dt>
+        <dd>{t(`settings.driftPolicy.${environment.drift}`)}</dd>
       </dl>
       <EnvironmentChecks target={target} />
       <OperationList target={target} />

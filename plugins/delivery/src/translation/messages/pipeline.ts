@@ -184,6 +184,7 @@ export const settings = {
   tier: 'Tier',
   queue: 'Queue',
   automation: 'Automatic deployments',
+  drift: 'What others change',
   operations: 'Operations',
   check: 'Check what is missing',
   noChecks: 'This environment has nothing to check.',
@@ -196,6 +197,10 @@ export const settings = {
     queue: 'newer ones wait for their turn',
     supersede: 'a newer one supersedes the running one',
     reject: 'a newer one is rejected while one runs',
+  },
+  driftPolicy: {
+    tell: 'it is told',
+    repair: 'it is told, and put right at most three times within an hour',
   },
   argument: 'From {{min}} to {{max}}; {{current}} now',
   notAllowed: 'you may not operate this environment',
