@@ -1,28 +1,21 @@
 import { InputError } from '@backstage/errors';
 import { PlanObject } from '@slipway/backstage-plugin-delivery-node';
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { EnvEntry, ProbeSpec, RunSpec } from '../locald';
+import { RunSpec } from '../locald';
+import { readEnv } from './containerEnv';
 import { ignoredContainerFields, ignoredFields } from './knownFields';
 import {
   ContainerManifest,
-  ProbeManifest,
   configMapSchema,
   deploymentSchema,
-  serviceSchema,
 } from './manifestSchema';
+import { ParsedObject, parseObject, read } from './parsedObject';
+import { readPorts, readProbe } from './portsAndProbes';
 
 /*
  * A rendered Plan's Kubernetes objects to what slipway-locald runs: exactly
  * one Deployment with one container of ours, its Service and ConfigMaps.
  */
-
-const FIELDS: Record<string, EnvEntry['field']> = {
-  'metadata.name': 'name',
-  'metadata.namespace': 'environment',
-  'status.podIP': 'address',
-  'status.hostIP': 'address',
-};
 
 /** What a Plan means here. */
 export interface LocalPlan {
@@ -30,42 +23,6 @@ export interface LocalPlan {
   replicas: number;
   /** "apps/v1/Deployment/checkout: spec.strategy" */
   ignored: string[];
-}
-
-interface ParsedObject {
-  id: string;
-  kind: string;
-  value: unknown;
-}
-
-function parseObject(object: PlanObject): ParsedObject {
-  let value: unknown;
-  try {
-    value = parse(object.bytes.toString('utf8'));
-  } catch (error) {
-    throw new InputError(`${object.id} is not valid YAML or JSON`, error);
-  }
-  const { kind } = z
-    .object({ kind: z.string().default('') })
-    .catch({ kind: '' })
-    .parse(value);
-  return { id: object.id, kind, value };
-}
-
-function read<T>(schema: z.ZodType<T>, object: ParsedObject): T {
-  const result = schema.safeParse(object.value);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw new InputError(
-      `${object.id}: ${issue.path
-        .map(part =>
-          typeof part === 'number' ? `[${part}]` : `.${String(part)}`,
-        )
-        .join('')
-        .replace(/^\./, '')}: ${issue.message}`,
-    );
-  }
-  return result.data;
 }
 
 /**
@@ -213,128 +170,5 @@ function chooseContainer(
           .map(({ image }) => `"${image}"`)
           .join(', ')}`
       : `${id}: ${ours.length} containers run images of the definition; the local environment runs exactly one process for an instance`,
-  );
-}
-
-interface Ports {
-  /** The container port that traffic goes to; undefined: it does not listen. */
-  main?: number;
-  names: Map<string, number>;
-}
-
-function readPorts(
-  container: ContainerManifest,
-  services: ParsedObject[],
-): Ports {
-  const names = new Map<string, number>();
-  for (const { name, containerPort } of container.ports ?? []) {
-    if (name) {
-      names.set(name, containerPort);
-    }
-  }
-  const target = services
-    .map(service => read(serviceSchema, service))
-    .flatMap(({ spec }) => spec.ports ?? [])
-    .map(({ port, targetPort }) => targetPort ?? port)[0];
-  const main =
-    typeof target === 'string'
-      ? names.get(target)
-      : target ?? container.ports?.[0]?.containerPort;
-  if (typeof target === 'string' && main === undefined) {
-    throw new InputError(
-      `The Service sends its traffic to the port "${target}", which the container does not declare; it declares ${
-        [...names.keys()].join(', ') || 'none'
-      }`,
-    );
-  }
-  return { ...(main !== undefined && { main }), names };
-}
-
-/** `undefined`: a kind of probe, or another port, that cannot be asked here. */
-function readProbe(
-  manifest: ProbeManifest,
-  ports: Ports,
-): ProbeSpec | undefined {
-  const { httpGet, tcpSocket } = manifest;
-  const asked = httpGet?.port ?? tcpSocket?.port;
-  const port = typeof asked === 'string' ? ports.names.get(asked) : asked;
-  if (
-    port === undefined ||
-    port !== ports.main ||
-    httpGet?.scheme === 'HTTPS'
-  ) {
-    return undefined;
-  }
-  return {
-    kind: httpGet ? 'http' : 'tcp',
-    path: httpGet?.path ?? '/',
-    headers: Object.fromEntries(
-      (httpGet?.httpHeaders ?? []).map(({ name, value }) => [name, value]),
-    ),
-    initialDelayMs: (manifest.initialDelaySeconds ?? 0) * 1000,
-    periodMs: Math.max(100, (manifest.periodSeconds ?? 10) * 1000),
-    timeoutMs: Math.max(100, (manifest.timeoutSeconds ?? 1) * 1000),
-    successThreshold: manifest.successThreshold ?? 1,
-    failureThreshold: manifest.failureThreshold ?? 3,
-  };
-}
-
-function readEnv(
-  id: string,
-  container: ContainerManifest,
-  configMaps: Map<string, Record<string, string>>,
-  ignored: string[],
-): EnvEntry[] {
-  const entries: EnvEntry[] = [];
-  for (const { prefix = '', configMapRef } of container.envFrom ?? []) {
-    if (configMapRef) {
-      const data = configMaps.get(configMapRef.name);
-      if (!data && !configMapRef.optional) {
-        throw missingConfigMap(id, configMapRef.name, configMaps);
-      }
-      for (const [key, value] of Object.entries(data ?? {})) {
-        entries.push({ name: `${prefix}${key}`, value });
-      }
-    }
-  }
-  for (const { name, value, valueFrom } of container.env ?? []) {
-    const config = valueFrom?.configMapKeyRef;
-    const secret = valueFrom?.secretKeyRef;
-    const field = valueFrom?.fieldRef?.fieldPath;
-    if (config) {
-      const found = configMaps.get(config.name)?.[config.key];
-      if (found !== undefined) {
-        entries.push({ name, value: found });
-      } else if (!config.optional) {
-        throw configMaps.has(config.name)
-          ? new InputError(
-              `${id}: the variable ${name} needs the key "${config.key}", which ConfigMap "${config.name}" does not have`,
-            )
-          : missingConfigMap(id, config.name, configMaps);
-      }
-    } else if (secret) {
-      entries.push({ name, secret });
-    } else if (field !== undefined) {
-      if (FIELDS[field]) {
-        entries.push({ name, field: FIELDS[field] });
-      } else {
-        ignored.push(`${id}: the variable ${name} from the field ${field}`);
-      }
-    } else {
-      entries.push({ name, value: value ?? '' });
-    }
-  }
-  return entries;
-}
-
-function missingConfigMap(
-  id: string,
-  name: string,
-  configMaps: Map<string, unknown>,
-): InputError {
-  return new InputError(
-    `${id} takes variables from ConfigMap "${name}", which is not among the manifests; found: ${
-      [...configMaps.keys()].join(', ') || 'none'
-    }`,
   );
 }

@@ -15,7 +15,7 @@ export type {
   RegistryAddress,
   RunSpec,
 } from './protocol';
-export type { TargetSnapshot } from './target';
+export type { TargetSnapshot } from './targetSnapshot';
 export type { TrafficSettings } from './traffic';
 export type { WatchLine } from './watch';
 export { readTextIfThere, writeAtomically } from './files';

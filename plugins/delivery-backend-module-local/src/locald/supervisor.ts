@@ -12,16 +12,9 @@ import { Fence } from '@slipway/backstage-plugin-delivery-node';
 import { BackoffPolicy } from './backoff';
 import { ChangeListener, ChangeNotices } from './changeNotices';
 import { resolveEntrypoint } from './entrypoint';
-import { fileNameFor } from './files';
 import { ImageStore } from './images';
-import { TargetLog } from './logs';
-import {
-  INSTANCE_PORTS,
-  PortReservations,
-  ROUTER_PORTS,
-  findPort,
-} from './ports';
 import { endLostProcesses } from './lostProcesses';
+import { OpenTargets } from './openTargets';
 import { Secrets, assertSecrets, readSecrets } from './secrets';
 import { secretVersions } from './secretVersions';
 import {
@@ -32,9 +25,9 @@ import {
   RunSpec,
 } from './protocol';
 import { StateFile } from './state';
-import { imagesInUse, peerAddresses } from './stateQueries';
-import { TargetHost } from './launch';
-import { Target, TargetSnapshot } from './target';
+import { imagesInUse } from './stateQueries';
+import { Target } from './target';
+import { TargetSnapshot } from './targetSnapshot';
 import { acceptEpoch, acceptWrite, assertShares } from './writeRules';
 import { TrafficSettings, DEFAULT_TRAFFIC } from './traffic';
 
@@ -59,20 +52,23 @@ export interface SupervisorOptions {
 export class Supervisor {
   private readonly state: StateFile;
   private readonly images: ImageStore;
-  private readonly targets = new Map<string, Target>();
-  private readonly opening = new Map<string, Promise<Target>>();
+  private readonly targets: OpenTargets;
   private readonly changes = new ChangeNotices(id =>
-    this.targets.has(id) ? this.observed(id) : undefined,
+    this.targets.find(id) ? this.observed(id) : undefined,
   );
-  private readonly ports = new PortReservations(INSTANCE_PORTS);
-  private readonly credentials = new Map<
-    string,
-    RegistryAddress['credentials']
-  >();
 
   constructor(private readonly options: SupervisorOptions) {
     this.state = new StateFile(options.directory);
     this.images = new ImageStore(join(options.directory, 'images'));
+    this.targets = new OpenTargets({
+      directory: options.directory,
+      state: this.state,
+      images: this.images,
+      backoff: options.backoff,
+      secrets: environment => this.secrets(environment),
+      log: message => options.log(message),
+      onChange: id => this.changes.tell(id),
+    });
   }
 
   /** Takes over what a predecessor left running, and ends what is lost. */
@@ -82,14 +78,12 @@ export class Supervisor {
     await this.images.start();
     await endLostProcesses(this.state, this.options.log);
     for (const id of Object.keys(this.state.targets)) {
-      await this.open(id);
+      await this.targets.open(id);
     }
   }
 
   async stop(options: { instances: boolean }): Promise<void> {
-    await Promise.all(
-      [...this.targets.values()].map(target => target.stop(options)),
-    );
+    await this.targets.stop(options);
     if (options.instances) {
       for (const { generations } of Object.values(this.state.targets)) {
         for (const generation of Object.values(generations)) {
@@ -104,16 +98,16 @@ export class Supervisor {
   }
 
   list(): string[] {
-    return [...this.targets.keys()];
+    return this.targets.ids();
   }
 
   find(id: string): Target | undefined {
-    return this.targets.get(id);
+    return this.targets.find(id);
   }
 
   /** Errors: `NotFoundError` for a target that was never written to. */
   get(id: string): Target {
-    const target = this.targets.get(id);
+    const target = this.targets.find(id);
     if (!target) {
       throw new NotFoundError(`slipway-locald knows no target "${id}"`);
     }
@@ -163,17 +157,17 @@ export class Supervisor {
     generation: string,
     request: EnsureRequest,
   ): Promise<void> {
-    const target = await this.open(id);
+    const target = await this.targets.open(id);
     acceptWrite(target, request);
     const { spec, track, replicas, registry, peers } = request;
     const { environment } = target;
     const { service } = parseTarget(id);
     for (const peer of peers) {
       if (peer !== service) {
-        await this.open(`${peer}@${environment}`);
+        await this.targets.open(`${peer}@${environment}`);
       }
     }
-    this.credentials.set(registry.host, registry.credentials);
+    this.targets.rememberCredentials(registry);
     const before = target.state.generations[generation];
     target.state.generations[generation] = {
       spec,
@@ -195,21 +189,21 @@ export class Supervisor {
     key: string,
     request: JobStartRequest,
   ): Promise<void> {
-    const target = await this.open(id);
+    const target = await this.targets.open(id);
     acceptEpoch(target, request);
-    this.credentials.set(request.registry.host, request.registry.credentials);
+    this.targets.rememberCredentials(request.registry);
     await target.jobs.start(key, request);
   }
 
   async stopJob(id: string, key: string, fence: Fence): Promise<void> {
-    const target = await this.open(id);
+    const target = await this.targets.open(id);
     acceptEpoch(target, fence);
     target.jobs.stop(key);
     await this.state.save();
   }
 
   async remove(id: string, generation: string, fence: Fence): Promise<void> {
-    const target = await this.open(id);
+    const target = await this.targets.open(id);
     acceptWrite(target, fence);
     delete target.state.generations[generation];
     target.state.shares = target.state.shares.filter(
@@ -232,7 +226,7 @@ export class Supervisor {
     fence: Fence,
     asked: { shares: TrafficShare[]; routes: TrafficRoute[] },
   ): Promise<void> {
-    const target = await this.open(id);
+    const target = await this.targets.open(id);
     assertShares(target, asked.shares);
     acceptWrite(target, fence);
     target.setTraffic(
@@ -246,7 +240,7 @@ export class Supervisor {
     id: string,
     settings: Partial<TrafficSettings>,
   ): Promise<TrafficSettings> {
-    const target = await this.open(id);
+    const target = await this.targets.open(id);
     target.state.traffic = {
       ...(target.state.traffic ?? DEFAULT_TRAFFIC),
       ...settings,
@@ -259,65 +253,6 @@ export class Supervisor {
   /** Returns the function that takes the listener off again. */
   watch(listener: ChangeListener): () => void {
     return this.changes.watch(listener);
-  }
-
-  private open(id: string): Promise<Target> {
-    let opening = this.opening.get(id);
-    if (!opening) {
-      opening = this.openOnce(id).catch(error => {
-        this.opening.delete(id);
-        throw error;
-      });
-      this.opening.set(id, opening);
-    }
-    return opening;
-  }
-
-  private async openOnce(id: string): Promise<Target> {
-    const { environment } = parseTarget(id);
-    let state = this.state.targets[id];
-    if (!state) {
-      const taken = new Set(
-        Object.values(this.state.targets).map(({ port }) => port),
-      );
-      state = {
-        epoch: 0,
-        revision: 0,
-        port: await findPort(ROUTER_PORTS, taken),
-        generations: {},
-        shares: [],
-      };
-      this.state.targets[id] = state;
-    }
-    const logPath = join(
-      this.options.directory,
-      'logs',
-      `${fileNameFor(id)}.jsonl`,
-    );
-    const log = await TargetLog.open(logPath, error =>
-      this.options.log(`The log of ${id} cannot be written: ${error}`),
-    );
-    const target = new Target(id, environment, state, log, this.host());
-    this.targets.set(id, target);
-    await target.start();
-    return target;
-  }
-
-  private host(): TargetHost {
-    return {
-      directory: this.options.directory,
-      mark: this.state.mark,
-      images: this.images,
-      backoff: this.options.backoff,
-      takePort: () => this.ports.take(),
-      save: () => this.state.save(),
-      log: message => this.options.log(message),
-      onChange: id => this.changes.tell(id),
-      peers: (environment, names) =>
-        peerAddresses(this.state, environment, names),
-      secrets: environment => this.secrets(environment),
-      credentials: host => this.credentials.get(host),
-    };
   }
 
   private secrets(environment: string): Promise<Secrets> {

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import {
-  GenerationState,
   InstanceState,
   TrafficRoute,
   TrafficShare,
-  TrafficState,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Instance } from './instance';
 import { TargetHost, prepareLaunch } from './launch';
@@ -13,6 +11,11 @@ import { TargetJobs } from './jobs';
 import { TargetLog } from './logs';
 import { RequestMetrics } from './metrics';
 import { Router } from './router';
+import {
+  TargetSnapshot,
+  generationState,
+  trafficState,
+} from './targetSnapshot';
 import { GenerationRecord, InstanceRecord, TargetState } from './state';
 import { DEFAULT_TRAFFIC, TrafficGenerator } from './traffic';
 
@@ -21,27 +24,7 @@ import { DEFAULT_TRAFFIC, TrafficGenerator } from './traffic';
  * the wanted numbers; it may be called at any time and any number of times.
  */
 
-const MEASURED_WINDOW_MS = 10_000;
 const LISTEN_RETRY_MS = 1_000;
-
-/** The whole state of a target, as the backend gets it. */
-export interface TargetSnapshot {
-  id: string;
-  epoch: number;
-  revision: number;
-  generations: GenerationState[];
-  traffic: TrafficState;
-  /** Why nobody can reach the router now. */
-  routerProblem?: string;
-  generator: {
-    on: boolean;
-    requestsPerSecond: number;
-    path: string;
-    sent: number;
-    failed: number;
-    lastFailure?: string;
-  };
-}
 
 export class Target {
   readonly metrics = new RequestMetrics();
@@ -167,8 +150,12 @@ export class Target {
   }
 
   instanceStates(): InstanceState[] {
-    return [...this.instances.values()].flatMap(running =>
-      [...running.values()].map(instance => instance.state()),
+    return [...this.instances.keys()].flatMap(name => this.statesOf(name));
+  }
+
+  private statesOf(generation: string): InstanceState[] {
+    return [...(this.instances.get(generation)?.values() ?? [])].map(instance =>
+      instance.state(),
     );
   }
 
@@ -182,8 +169,14 @@ export class Target {
       id: this.id,
       epoch,
       revision,
-      generations: [...names].map(name => this.generationState(name)),
-      traffic: this.trafficState(nowMs),
+      generations: [...names].map(name =>
+        generationState(
+          name,
+          this.state.generations[name],
+          this.statesOf(name),
+        ),
+      ),
+      traffic: trafficState(this.state, this.metrics, nowMs),
       ...(this.routerProblem && { routerProblem: this.routerProblem }),
       generator: {
         ...(this.state.traffic ?? DEFAULT_TRAFFIC),
@@ -210,45 +203,6 @@ export class Target {
     await this.jobs.close(options);
     await this.router.close();
     await this.log.close();
-  }
-
-  private generationState(name: string): GenerationState {
-    const record = this.state.generations[name];
-    const states = [...(this.instances.get(name)?.values() ?? [])].map(
-      instance => instance.state(),
-    );
-    const cause = states.find(state => state.cause)?.cause;
-    return {
-      generation: name,
-      planId: record?.spec.planId ?? '',
-      wanted: record?.replicas ?? 0,
-      ready: states.filter(state => state.ready).length,
-      instances: states,
-      ...(cause && { cause }),
-    };
-  }
-
-  private trafficState(nowMs: number): TrafficState {
-    const counts = this.metrics.counts(nowMs - MEASURED_WINDOW_MS, nowMs);
-    const requests = [...counts.values()].reduce(
-      (sum, count) => sum + count,
-      0,
-    );
-    return {
-      accepted: this.state.shares,
-      ...(this.state.routes?.length && { routes: this.state.routes }),
-      address: `http://127.0.0.1:${this.state.port}`,
-      ...(requests > 0 && {
-        measured: {
-          requests,
-          windowMs: MEASURED_WINDOW_MS,
-          shares: [...counts].map(([generation, count]) => ({
-            generation,
-            percent: (count / requests) * 100,
-          })),
-        },
-      }),
-    };
   }
 
   private add(
