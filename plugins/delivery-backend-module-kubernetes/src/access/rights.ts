@@ -104,6 +104,17 @@ export const CLUSTER_RIGHTS: Right[] = [
     reason: 'to know whether gateways can copy a share of the requests',
     optional: true,
   },
+  ...[
+    'mutatingwebhookconfigurations',
+    'mutatingadmissionpolicies',
+    'mutatingadmissionpolicybindings',
+  ].map(resource => ({
+    group: 'admissionregistration.k8s.io',
+    resource,
+    verbs: ['list'],
+    reason: 'to name what changes objects on their way in',
+    optional: true as const,
+  })),
 ];
 
 /** In the namespaces that are deployed to, and nowhere else. */

@@ -1,6 +1,11 @@
 export { readPlan, type KubePlan, type PlanItem } from './readPlan';
 export type { Scaler } from './scaler';
-export type { DeploymentManifest, ServiceManifest } from './kinds';
+export {
+  selects,
+  type DeploymentManifest,
+  type LabelSelector,
+  type ServiceManifest,
+} from './kinds';
 export {
   checkPolicy,
   DEFAULT_POLICY,

@@ -23,7 +23,9 @@ import {
 } from '../names';
 import { isSizedRight } from './basis';
 import { parseScale } from './deploymentManifest';
-import { copyDrift, editsOf, rewrittenImages, rewrittenPods } from './drift';
+import { copyDrift } from './drift';
+import { createDriftAdmissions, DriftAdmissions } from './driftAdmissions';
+import { driftOf } from './driftOf';
 import { createDigestCheck, DigestCheck } from './digests';
 import {
   isPodOf,
@@ -37,6 +39,8 @@ export interface ObserveOptions {
   cluster: ClusterAccess;
   evidence: CrashEvidence;
   digests?: DigestCheck;
+  /** Names what changes objects on their way in. */
+  admissions?: DriftAdmissions;
 }
 
 /**
@@ -70,6 +74,7 @@ async function look(
 ): Promise<Observed<WorkloadsState>> {
   const { cluster, evidence, digests = createDigestCheck() } = options;
   const { client } = cluster;
+  const { admissions = createDriftAdmissions(client) } = options;
   const namespace = await cluster.namespaceOf(target);
   const [{ ours: all, copies }, everyPod] = await Promise.all([
     readAllDeployments(client, target, namespace, signal),
@@ -111,11 +116,19 @@ async function look(
   );
   const ours = serving.filter(({ role }) => role === 'workload');
   const drift = [
-    ...ours.flatMap(({ object, generation }) => [
-      ...editsOf(object),
-      ...rewrittenImages(object),
-      ...rewrittenPods(object, mismatchesOf(states, generation)),
-    ]),
+    ...(
+      await Promise.all(
+        ours.map(({ object, generation }) =>
+          driftOf(
+            object,
+            mismatchesOf(states, generation),
+            admissions,
+            namespace,
+            signal,
+          ),
+        ),
+      )
+    ).flat(),
     ...copies.map(({ object }) => copyDrift(object)),
   ];
   return {

@@ -15,6 +15,7 @@ import { DEFAULT_POLICY, KubePlan, ManifestPolicy, readPlan } from '../plan';
 import { retire } from './adoption';
 import { ClusterTraffic } from '../traffic';
 import { createDigestCheck, DigestCheck, PlatformDigests } from './digests';
+import { createDriftAdmissions } from './driftAdmissions';
 import { ensureInPlace, ensureOwn } from './ensure';
 import { inspectPlan } from './inspect';
 import { observeWorkloads } from './observeWorkloads';
@@ -46,6 +47,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
   const { client } = cluster;
   const evidence = createCrashEvidence({ client });
   const digests = options.digests ?? createDigestCheck(options.platformDigests);
+  const admissions = createDriftAdmissions(client);
   const plans = new WeakMap<Plan, KubePlan>();
 
   function kubePlanOf(plan: Plan): KubePlan {
@@ -86,7 +88,11 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       }
     },
     observe: (target, signal) =>
-      observeWorkloads({ cluster: seen, evidence, digests }, target, signal),
+      observeWorkloads(
+        { cluster: seen, evidence, digests, admissions },
+        target,
+        signal,
+      ),
     async remove(target, fence, generation, signal) {
       const session = await openSession(cluster, target, fence, signal);
       const { context, deployments } = session;

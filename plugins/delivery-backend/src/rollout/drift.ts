@@ -167,8 +167,13 @@ function keyOf({ kind, about, message, atMs }: Drift): string {
   return JSON.stringify([kind, about, message, atMs]);
 }
 
+/** Who has edited it stands in the message; an admission is named where known. */
 function describe(found: Drift[]): string {
-  return found.map(({ message }) => message).join('; ');
+  return found
+    .map(({ kind, message, by }) =>
+      kind === 'admission' && by ? `${message} (${by})` : message,
+    )
+    .join('; ');
 }
 
 function ofLate(drift: DriftState | undefined, nowMs: number): number[] {

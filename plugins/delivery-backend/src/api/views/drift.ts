@@ -10,7 +10,7 @@ import {
   isKnown,
 } from '@slipway/backstage-plugin-delivery-common';
 
-/** What a person can do about each kind of drift. */
+/** What a person can do about each kind of drift, whoever did it. */
 const BY_HAND: Record<Drift['kind'], string> = {
   edited:
     'Take over to write again what was deployed, or put the change into the manifests',
@@ -45,8 +45,15 @@ export function driftView(
   };
 }
 
+/** What a person can do about it. */
+function byHand({ kind, by }: Drift): string {
+  return kind === 'admission' && by
+    ? `Have it leave this alone, or put the change into the manifests: ${by}`
+    : BY_HAND[kind];
+}
+
 function actionOn(
-  { kind }: Drift,
+  drifted: Drift,
   { drift }: TargetRecord,
   { mode, hold }: { mode: EnvironmentView['drift']; hold?: Hold },
 ): string {
@@ -58,11 +65,11 @@ function actionOn(
       .filter(Boolean)
       .join('. ');
   }
-  if (mode === 'tell' || kind !== 'edited') {
-    return BY_HAND[kind];
+  if (mode === 'tell' || drifted.kind !== 'edited') {
+    return byHand(drifted);
   }
   return hold
-    ? `It is put right by itself when the hold is released. ${BY_HAND[kind]}`
+    ? `It is put right by itself when the hold is released. ${byHand(drifted)}`
     : 'It is put right by itself soon';
 }
 
