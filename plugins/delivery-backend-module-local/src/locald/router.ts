@@ -6,6 +6,7 @@ import {
 import { WeightedChoice } from './balance';
 import { copyRequest } from './copies';
 import { Endpoint } from './endpoint';
+import { forwardable, requestHeaders } from './forwardedHeaders';
 import { RequestMetrics } from './metrics';
 
 /*
@@ -20,48 +21,10 @@ import { RequestMetrics } from './metrics';
  */
 
 const ANSWER_TIMEOUT_MS = 60_000;
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
 export interface RouterOptions {
   port: number;
   metrics: RequestMetrics;
   endpoints(generation: string): Endpoint[];
-}
-
-function forwardable(headers: http.IncomingHttpHeaders) {
-  const named = new Set(
-    (headers.connection ?? '')
-      .split(',')
-      .map(name => name.trim().toLowerCase()),
-  );
-  return Object.fromEntries(
-    Object.entries(headers).filter(
-      ([name]) => !HOP_BY_HOP.has(name) && !named.has(name),
-    ),
-  );
-}
-
-function requestHeaders(request: IncomingMessage) {
-  return {
-    ...forwardable(request.headers),
-    'x-forwarded-for': [
-      request.headers['x-forwarded-for'],
-      request.socket.remoteAddress,
-    ]
-      .filter(Boolean)
-      .join(', '),
-    'x-forwarded-proto': 'http',
-  };
 }
 
 export class Router {

@@ -8,6 +8,7 @@ import {
   readLayer,
   safeSegments,
 } from '@slipway/backstage-plugin-delivery-node';
+import { signOf } from './signs';
 
 const PACKAGE_JSON_MAX_BYTES = 1024 * 1024;
 
@@ -26,59 +27,6 @@ export interface ImageInventory {
   /** What was seen and cannot be judged. */
   notCovered: string[];
 }
-
-/** A file that tells of packages that this scanner does not know. */
-interface Sign {
-  what: string;
-  matches(path: string): boolean;
-}
-
-const hasName =
-  (...names: string[]) =>
-  (path: string) =>
-    names.includes(posix.basename(path));
-
-const SIGNS: Sign[] = [
-  {
-    what: 'operating system packages (Debian)',
-    matches: path =>
-      path === 'var/lib/dpkg/status' ||
-      path.startsWith('var/lib/dpkg/status.d/'),
-  },
-  {
-    what: 'operating system packages (Alpine)',
-    matches: path =>
-      path === 'lib/apk/db/installed' || path === 'usr/lib/apk/db/installed',
-  },
-  {
-    what: 'operating system packages (RPM)',
-    matches: path =>
-      /^(?:var\/lib|usr\/lib(?:\/sysimage)?)\/rpm\/(?:Packages|rpmdb\.sqlite|Packages\.db)$/.test(
-        path,
-      ),
-  },
-  {
-    what: 'Python packages',
-    matches: path =>
-      /\.(?:dist-info|egg-info)\/(?:METADATA|PKG-INFO)$/.test(path) ||
-      /(?:^|\/)(?:requirements[^/]*\.txt|Pipfile\.lock|poetry\.lock|uv\.lock)$/.test(
-        path,
-      ),
-  },
-  { what: 'Go modules', matches: hasName('go.mod', 'go.sum') },
-  {
-    what: 'Java archives',
-    matches: path =>
-      /\.(?:jar|war|ear)$/.test(path) || hasName('pom.xml')(path),
-  },
-  {
-    what: 'Ruby gems',
-    matches: path => /\.gemspec$/.test(path) || hasName('Gemfile.lock')(path),
-  },
-  { what: 'Rust crates', matches: hasName('Cargo.lock') },
-  { what: 'PHP packages', matches: hasName('composer.lock', 'installed.json') },
-  { what: '.NET packages', matches: path => /\.deps\.json$/.test(path) },
-];
 
 type Content =
   | { type: 'package'; found?: FoundPackage; problem?: string }
@@ -202,9 +150,9 @@ class Inventory {
     if (/(?:^|\/)node_modules\/.*\/package\.json$/.test(`/${path}`)) {
       return readPackage(await readText(body, path), path);
     }
-    const sign = SIGNS.find(({ matches }) => matches(path));
-    if (sign) {
-      return { type: 'sign', what: sign.what };
+    const what = signOf(path);
+    if (what) {
+      return { type: 'sign', what };
     }
     // eslint-disable-next-line no-bitwise
     const isExecutable = ((header.mode ?? 0) & 0o111) !== 0;
