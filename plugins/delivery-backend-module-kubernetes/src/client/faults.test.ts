@@ -2,6 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KubeApiError, KubeUnreachableError } from '.';
 import { json, startFakeApi } from './__testUtils__/fakeApi';
 
+// On a busy machine 128 MB alone take seconds.
+jest.setTimeout(60_000);
+
 const { signal } = new AbortController();
 const version = { method: 'GET' as const, path: '/version' };
 const pods = { apiVersion: 'v1', kind: 'Pod' };
