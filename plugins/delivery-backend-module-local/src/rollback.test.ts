@@ -229,7 +229,7 @@ describe('a rollback to what ran with another secret', () => {
     );
     expect(versionIn(asked)).not.toBe(versionIn(second));
     const back = await deploy(firstId, 'rollback');
-    expect(versionIn(back)).toBe(versionIn(asked));
+    expect(versionIn(back)).toBe(versionIn(second));
     const {
       targets: [target],
     } = await api<{ targets: Array<{ traffic: any }> }>(
@@ -240,7 +240,11 @@ describe('a rollback to what ran with another secret', () => {
       version: 'one',
       env: { API_KEY: 'louder' },
     });
-    expect(JSON.stringify([first, second, asked, back])).not.toMatch(
+    // The same release again, after another change.
+    await putSecret('hush');
+    const again = await deploy(second.deployment.releaseId);
+    expect(versionIn(again)).toBe(versionIn(first));
+    expect(JSON.stringify([first, second, asked, back, again])).not.toMatch(
       /hush|louder/,
     );
   });

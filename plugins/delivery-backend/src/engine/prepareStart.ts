@@ -4,12 +4,17 @@ import {
   Reason,
   StrategyModel,
 } from '@slipway/backstage-plugin-delivery-common';
-import { Connection, Plan } from '@slipway/backstage-plugin-delivery-node';
+import {
+  Connection,
+  Plan,
+  PlanReference,
+} from '@slipway/backstage-plugin-delivery-node';
 import { inexpressible } from '../definition';
 import { RolloutRequest } from '../rollout';
 import { TargetRow } from '../store';
 import { EngineContext } from './context';
 import { candidateRole } from './generationName';
+import { referencesNow } from './referencesNow';
 import { withTimeLimit } from './timeLimit';
 
 /** A restart replaces instances without ever having fewer that serve. */
@@ -22,7 +27,12 @@ const RESTART_STRATEGY: StrategyModel = {
 const DEFAULT_PROGRESS_DEADLINE_MS = 600_000;
 
 export type PreparedStart =
-  | { ok: true; request: RolloutRequest }
+  | {
+      ok: true;
+      request: RolloutRequest;
+      /** What the Plan names and does not contain, as it is now. */
+      references: PlanReference[];
+    }
   /** `content`: only another release helps; `technical`: try again. */
   | { ok: false; fault: 'content' | 'technical'; reason: Reason };
 
@@ -137,8 +147,13 @@ export async function prepareStart(options: {
       model?.strategy,
       deployment,
     );
+    const references =
+      deployment.kind === 'deploy'
+        ? plan.references ?? []
+        : await referencesNow({ plan, connection, signal });
     return {
       ok: true,
+      references,
       request: {
         deploymentId: deployment.id,
         attempt: 1,

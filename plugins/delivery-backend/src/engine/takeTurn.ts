@@ -51,6 +51,13 @@ export async function takeTurn(
   });
   if (prepared.ok) {
     memory.startTrouble.delete(deployment.id);
+    const { references } = prepared;
+    if (references.length > 0) {
+      changes.evidence.push({
+        deploymentId: deployment.id,
+        evidence: { references },
+      });
+    }
     return { turn, start: prepared.request, wakeAtMs };
   }
   const { reason, fault } = prepared;

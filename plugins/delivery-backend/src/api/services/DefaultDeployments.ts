@@ -74,9 +74,11 @@ export class DefaultDeployments implements DeploymentsService {
         store.deployments.evidence(id),
       ],
     );
-    const references = deployment.planId
-      ? await store.plans.references(deployment.planId)
-      : [];
+    const references =
+      evidence.references ??
+      (deployment.planId
+        ? await store.plans.references(deployment.planId)
+        : []);
     const mayReadLogs = context.grants.decide(deliveryLogsReadPermission, {
       service: target.service,
       owner: row?.owner,

@@ -8,6 +8,7 @@ import {
   TimelineEvent,
   TrafficPoint,
 } from '@slipway/backstage-plugin-delivery-common';
+import { PlanReference } from '@slipway/backstage-plugin-delivery-node';
 import { StoreTx, PageOptions } from './ground';
 import { Lease } from './work';
 
@@ -16,6 +17,8 @@ export interface DeploymentEvidence {
   /** Oldest first; bounded. */
   traffic: TrafficPoint[];
   logs: LogNovelty;
+  /** What its Plan names and does not contain, as it was when it began. */
+  references: PlanReference[];
 }
 
 export interface DeploymentsStore {
