@@ -19,7 +19,10 @@ const STARTS = 5;
 const TOGETHER = 24;
 const MEMORY_MB = 256;
 const CATCH_UP_MS = 10_000;
-const manager = { fieldManager: 'slipway-bench' };
+/** How long a process may take to say a thing before the bench gives up. */
+const PATIENCE_MS = 120_000;
+// What others have written on our objects is kept; of ours that must be nothing.
+const manager = { fieldManager: names.FIELD_MANAGER };
 const signal = new AbortController().signal;
 
 /** Runs `act` for each, so many at a time. */
@@ -40,16 +43,18 @@ const targetOf = number => ({
 /**
  * As we deploy them, and as a node would report the pods. The Deployment is
  * paused and the ReplicaSet wants nothing, so that no controller has anything
- * to do with pods that no scheduler places.
+ * to do with pods that no scheduler places. The ReplicaSet lacks the label
+ * `app`: else the Deployment, paused or not, would take it as its own and
+ * scale it, and each target would have three pods more than were made here.
  */
 function objectsOf(number, namespace) {
   const target = targetOf(number);
   const name = target.service.split('/')[1];
-  const labels = {
-    app: name,
+  const ours = {
     [names.TARGET_LABEL]: names.targetLabel(target),
     [names.GENERATION_LABEL]: 'g1',
   };
+  const labels = { app: name, ...ours };
   const annotations = {
     [names.TARGET_ANNOTATION]: `${target.service}@${target.environment}`,
     [names.REVISION_ANNOTATION]: '1',
@@ -90,17 +95,11 @@ function objectsOf(number, namespace) {
     replicaSet: {
       apiVersion: 'apps/v1',
       kind: 'ReplicaSet',
-      metadata: { name: `${name}-1`, namespace, labels, annotations },
+      metadata: { name: `${name}-1`, namespace, labels: ours, annotations },
       spec: {
         replicas: 0,
-        selector: { matchLabels: { ...labels, set: 'none' } },
-        template: {
-          ...template,
-          metadata: {
-            ...template.metadata,
-            labels: { ...labels, set: 'none' },
-          },
-        },
+        selector: { matchLabels: { ...ours, set: 'none' } },
+        template: { spec, metadata: { labels: { ...ours, set: 'none' } } },
       },
     },
     service: {
@@ -170,18 +169,56 @@ async function make(client, namespace) {
 }
 
 /** One process that watches, from its beginning until it knows everything. */
-async function watcher(settings, namespace, { isAlone = false } = {}) {
+async function watcher(settings, namespace, onEnd) {
   const child = fork(new URL('lib/watcher.mjs', import.meta.url), {
     execArgv: ['--expose-gc'],
   });
-  const told = verb =>
+  onEnd(() => child.kill('SIGKILL'));
+  let hasEnded = false;
+  child.once('exit', () => {
+    hasEnded = true;
+  });
+  // What it said last of how far it is.
+  let progress = 'nothing';
+  child.on('message', message => {
+    if (message.verb === 'progress') progress = message.text;
+  });
+  /** The next message with this verb that `is` the one. */
+  const told = (verb, is = () => true) =>
     new Promise((done, failed) => {
-      child.once('exit', code => failed(new Error(`It ended with ${code}`)));
-      child.on('message', function hear(message) {
-        if (message.verb !== verb) return;
+      const fail = what =>
+        failed(
+          new Error(
+            `Expected '${verb}' from the watching process, ${what}; it said last: ${progress}. Look into bench/lib/watcher.mjs, and at the objects in ${namespace}`,
+          ),
+        );
+      const ended = (code, killed) =>
+        fail(`and it ended with ${code ?? killed}`);
+      const limit = setTimeout(
+        () => end(() => fail(`and did not hear it within ${PATIENCE_MS} ms`)),
+        PATIENCE_MS,
+      );
+      function end(then) {
+        clearTimeout(limit);
         child.off('message', hear);
-        done(message);
-      });
+        child.off('exit', ended);
+        then();
+      }
+      function hear(message) {
+        if (message.verb === verb && is(message)) end(() => done(message));
+      }
+      child.on('message', hear);
+      child.once('exit', ended);
+    });
+  /** Killed as a crash would; answers when it is gone. */
+  const kill = () =>
+    new Promise(done => {
+      if (hasEnded) {
+        done();
+        return;
+      }
+      child.once('exit', done);
+      child.kill('SIGKILL');
     });
   await told('loaded');
   const startedAt = Date.now();
@@ -189,15 +226,23 @@ async function watcher(settings, namespace, { isAlone = false } = {}) {
     verb: 'start',
     settings,
     namespace,
-    workloads: isAlone ? 0 : WORKLOADS,
+    workloads: WORKLOADS,
     instances: PODS,
   });
   const { empty } = await told('begun');
-  await told('caught-up');
+  const { objects, knownMs } = await told('caught-up');
   const catchUpMs = Date.now() - startedAt;
   const memory = told('memory');
   child.send({ verb: 'memory' });
-  return { child, catchUpMs, empty, memory: (await memory).memory };
+  return {
+    told,
+    kill,
+    catchUpMs,
+    knownMs,
+    objects,
+    empty,
+    memory: (await memory).memory,
+  };
 }
 
 await runBench(async ({ world, onEnd }) => {
@@ -211,12 +256,14 @@ await runBench(async ({ world, onEnd }) => {
   );
   const starts = [];
   for (let start = 0; start < STARTS; start += 1) {
-    const one = await watcher(settings, namespace);
-    // The next is another process: this one is killed, as a crash would.
-    one.child.kill('SIGKILL');
+    const one = await watcher(settings, namespace, onEnd);
+    // The next is another process.
+    await one.kill();
     const mb = bytes => Number((bytes / 1024 / 1024).toFixed(1));
     starts.push({
       catchUpMs: one.catchUpMs,
+      instancesKnownMs: one.knownMs,
+      objects: one.objects,
       heapMb: mb(one.memory.heapUsed - one.empty.heapUsed),
       rssMb: mb(one.memory.rss),
       rssBeforeMb: mb(one.empty.rss),
@@ -224,19 +271,12 @@ await runBench(async ({ world, onEnd }) => {
     console.log(starts.at(-1));
   }
   // A change after all of it is known.
-  const last = await watcher(settings, namespace);
-  onEnd(() => last.child.kill('SIGKILL'));
+  const last = await watcher(settings, namespace, onEnd);
   const latencies = [];
   for (let number = 0; number < 20; number += 1) {
-    const service = targetOf(number * 7).service;
+    const { service } = targetOf((number * 7) % WORKLOADS);
     const name = `${service.split('/')[1]}-1-0`;
-    const heard = new Promise(done => {
-      last.child.on('message', function hear(message) {
-        if (message.verb !== 'changed' || message.service !== service) return;
-        last.child.off('message', hear);
-        done();
-      });
-    });
+    const heard = last.told('changed', message => message.service === service);
     const changedAt = performance.now();
     const status = statusOf(Date.now());
     status.containerStatuses[0].ready = false;

@@ -11,6 +11,8 @@ const {
   createLiveSource,
 } = require(`${source}/watch/index.ts`);
 
+const REPORT_EVERY_MS = 2_000;
+
 function memory() {
   global.gc();
   global.gc();
@@ -31,25 +33,67 @@ function start({ settings, namespace, workloads, instances }) {
   const cluster = { name: 'bench', client, namespaceOf: async () => namespace };
   const watch = createClusterWatch({ cluster, logger });
   const live = createLiveSource({ cluster, watch, logger });
+  // As the backend does, the last that was told of each target is kept.
+  const latest = new Map();
+  const besides = new Map();
   const whole = new Set();
+  const startedAtMs = Date.now();
+  let knownMs;
   let isCaughtUp = false;
   process.send({ verb: 'begun', empty: memory() });
+
+  /** Caught up is: all instances were told, and every kind was read. */
+  function look() {
+    if (isCaughtUp || whole.size < workloads) return;
+    knownMs ??= Date.now() - startedAtMs;
+    const kinds = watch.status();
+    if (kinds.some(({ status }) => status.state === 'lost')) return;
+    isCaughtUp = true;
+    clearInterval(report);
+    const objects = Object.fromEntries(
+      kinds.map(({ kind, objects: count }) => [kind, count]),
+    );
+    process.send({ verb: 'caught-up', objects, knownMs });
+  }
+
+  const report = setInterval(() => {
+    const lost = watch
+      .status()
+      .filter(({ status }) => status.state === 'lost')
+      .map(({ kind, status }) => `${kind} not read (${status.reason})`);
+    const [service, state] =
+      [...latest].find(([name]) => !whole.has(name)) ?? [];
+    const example = service && [
+      `${service} has ${
+        state.known?.length ?? state.unknown
+      } instead of ${instances} instances`,
+    ];
+    const text = [
+      `${whole.size} of ${workloads} targets whole, ${latest.size} told of`,
+      ...lost,
+      ...(example ?? []),
+    ].join('; ');
+    process.send({ verb: 'progress', text });
+  }, REPORT_EVERY_MS);
+
+  watch.onStatus(look);
   live.watch(
     ({ service }, state) => {
+      latest.set(service, state);
       if (isCaughtUp) {
         process.send({ verb: 'changed', service });
         return;
       }
       if ('known' in state && state.known.length === instances) {
         whole.add(service);
+      } else {
+        whole.delete(service);
       }
-      if (whole.size >= workloads) {
-        isCaughtUp = true;
-        process.send({ verb: 'caught-up' });
-      }
+      look();
     },
     new AbortController().signal,
     () => {},
+    ({ service }, beside) => besides.set(service, beside),
   );
 }
 
