@@ -2,7 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isKnown, TargetRef } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { PodOwner } from '../health';
-import { GENERATION_LABEL, generationName, TRACK_ANNOTATION } from '../names';
+import {
+  GENERATION_LABEL,
+  generationName,
+  SCALED_ANNOTATION,
+  TRACK_ANNOTATION,
+} from '../names';
 import { mapping } from '../plan';
 import { describeOnCluster } from '../testing';
 import {
@@ -107,7 +112,11 @@ describeOnCluster('A HorizontalPodAutoscaler of the Plan', () => {
       const state = (await generationsOf(target)).get('two');
       return state?.wanted === 1 && state.ready === 1;
     });
-    expect((await hands.get(nameOf('two'))).status?.readyReplicas).toBe(3);
+    // The Deployment counts a moment after its pods are ready.
+    await poll('all three of it are counted', async () => {
+      const { status } = await hands.get(nameOf('two'));
+      return status?.readyReplicas === 3;
+    });
 
     await workloads.ensure(target, fence(4), wish('two', 'stable'), quiet);
     await workloads.ensure(target, fence(4), wish('one', 'draining'), quiet);
@@ -126,15 +135,47 @@ describeOnCluster('A HorizontalPodAutoscaler of the Plan', () => {
   });
 });
 
+/** One that leaves it to the test when it scales. */
+function autoscaler(name: string) {
+  return {
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    metadata: { name },
+    spec: {
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+      minReplicas: 2,
+      maxReplicas: 6,
+      behavior: {
+        scaleDown: { selectPolicy: 'Disabled' },
+        scaleUp: { selectPolicy: 'Disabled' },
+      },
+      metrics: [
+        {
+          type: 'Resource',
+          resource: {
+            name: 'cpu',
+            target: { type: 'Utilization', averageUtilization: 80 },
+          },
+        },
+      ],
+    },
+  };
+}
+
 describeOnCluster('An autoscaler during the pause of a canary', () => {
   const PERCENT = 34;
+  const PLANNED = 2;
   /** A look that the watch wakes, and a cluster that is busy. */
   const ONE_LOOK_MS = 3_000;
   let engine: EngineWorld;
   beforeAll(async () => {
     engine = await openEngineWorld({
       steps: `[{ weight: ${PERCENT}% }, { pause: {} }, { weight: 100% }]`,
-      manifests: () => ({ route: undefined, autoscale: { min: 2, max: 6 } }),
+      manifests: name => ({
+        route: undefined,
+        replicas: PLANNED,
+        extra: JSON.stringify(autoscaler(name)),
+      }),
     });
     await engine.world.plan(engine.target, { version: 'unused', route: false });
   });
@@ -194,19 +235,37 @@ describeOnCluster('An autoscaler during the pause of a canary', () => {
   }
 
   /** What runs is as many as the share allows beside what runs. */
-  const fits = async (replicas: number) =>
-    await poll(`the canary fits beside ${replicas}`, async () => {
-      const { stable, canary } = await tracks();
-      return (
-        stable?.spec?.replicas === replicas &&
-        canary?.spec?.replicas === mostBeside(PERCENT, replicas) &&
-        canary.status?.readyReplicas === canary.spec.replicas
-      );
-    });
+  async function fits(replicas: number) {
+    let last: unknown;
+    try {
+      await poll(`the canary fits beside ${replicas}`, async () => {
+        const { stable, canary } = await tracks();
+        last = [stable, canary].map(seen => [
+          seen?.metadata.annotations,
+          seen?.spec?.replicas,
+          seen?.status,
+        ]);
+        return (
+          stable?.spec?.replicas === replicas &&
+          canary?.spec?.replicas === mostBeside(PERCENT, replicas) &&
+          canary.status?.readyReplicas === canary.spec.replicas
+        );
+      });
+    } catch (error) {
+      throw new Error(`${error}: ${JSON.stringify(last)}`, { cause: error });
+    }
+  }
 
   it('changes nothing about who gets which share, for no longer than a look', async () => {
     const one = await engine.release({ version: 'one' });
-    await engine.ended(await engine.deploy(one.id));
+    const { deployment: first } = await engine.ended(
+      await engine.deploy(one.id),
+    );
+    expect(first.outcome).toBe('succeeded');
+    await poll('it is stable, and has the autoscaler', async () => {
+      const { stable } = await tracks();
+      return stable?.metadata.annotations?.[SCALED_ANNOTATION] !== undefined;
+    });
     await scaleStable(6);
     await poll('six are ready', async () => {
       const { stable } = await tracks();

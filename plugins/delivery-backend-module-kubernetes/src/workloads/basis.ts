@@ -1,4 +1,4 @@
-import { isTried, readShares } from '../traffic';
+import { isTried, mostBeside, readShares } from '../traffic';
 import { PodOwner } from '../health';
 import {
   GENERATION_LABEL,
@@ -123,22 +123,30 @@ function steady(owners: PodOwner[]): number {
   );
 }
 
-/** Whether a Deployment has the size that what runs beside it asks for. */
-export function isSizedRight(
+/**
+ * Whether a Deployment has the size that what runs beside it asks for;
+ * `too-large`: it gets more than its share now.
+ */
+export function fitOf(
   { object, role, inPlace }: LiveDeployment,
   deployments: LiveDeployment[],
-): boolean {
+): 'right' | 'to-be-sized' | 'too-large' {
   const { annotations = {}, name } = object.metadata;
+  const { replicas = 1 } = object.spec ?? {};
   const track = annotations[TRACK_ANNOTATION] ?? '';
   if (
     role !== 'workload' ||
     inPlace ||
     !isTried(track) ||
-    object.spec?.replicas === 0 ||
+    replicas === 0 ||
     annotations[SCALED_ANNOTATION] !== undefined
   ) {
-    return true;
+    return 'right';
   }
   const basis = basisOf({ name, track, existing: object, deployments });
-  return annotations[SIZED_ANNOTATION] === (basis && formatBasis(basis));
+  if (annotations[SIZED_ANNOTATION] === (basis && formatBasis(basis))) {
+    return 'right';
+  }
+  const most = mostBeside(basis?.percent ?? 100, basis?.now ?? 0);
+  return replicas > most ? 'too-large' : 'to-be-sized';
 }

@@ -21,7 +21,7 @@ import {
   REPLICAS_ANNOTATION,
   SCALED_ANNOTATION,
 } from '../names';
-import { isSizedRight } from './basis';
+import { fitOf } from './basis';
 import { parseScale } from './deploymentManifest';
 import { copyDrift } from './drift';
 import { createDriftAdmissions, DriftAdmissions } from './driftAdmissions';
@@ -139,14 +139,7 @@ async function look(
     observedAtMs,
     reflects:
       ours.length > 0
-        ? Math.min(
-            ...ours.map(deployment =>
-              isSizedRight(deployment, ours)
-                ? reflectedRevision(deployment)
-                : // What runs beside it has changed: it is to be written again.
-                  revisionOf(deployment.object) - 1,
-            ),
-          )
+        ? Math.min(...ours.map(deployment => revisionInForce(deployment, ours)))
         : await writtenRevision(cluster, target, namespace, signal),
   };
 }
@@ -193,6 +186,25 @@ export function reflectedRevision({ object }: LiveDeployment): number {
   const revision = revisionOf(object);
   const seen = object.status?.observedGeneration ?? 0;
   return seen >= (object.metadata.generation ?? 0) ? revision : revision - 1;
+}
+
+/**
+ * The same, as long as its size is what goes with what runs beside it. One that
+ * gets too much has to be written again before all else, also right after it
+ * was written: so that looks like no other state of it.
+ */
+function revisionInForce(
+  deployment: LiveDeployment,
+  ours: LiveDeployment[],
+): number {
+  switch (fitOf(deployment, ours)) {
+    case 'right':
+      return reflectedRevision(deployment);
+    case 'too-large':
+      return 0;
+    default:
+      return revisionOf(deployment.object) - 1;
+  }
 }
 
 async function stateOf(

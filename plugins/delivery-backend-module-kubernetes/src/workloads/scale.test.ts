@@ -8,12 +8,7 @@ import {
   TRACK_ANNOTATION,
 } from '../names';
 import { KubePlan } from '../plan';
-import {
-  formatBasis,
-  isSizedRight,
-  parseBasis,
-  SIZED_ANNOTATION,
-} from './basis';
+import { fitOf, formatBasis, parseBasis, SIZED_ANNOTATION } from './basis';
 import { formatScale, parseScale } from './deploymentManifest';
 import { LiveDeployment } from './readTarget';
 import { scaleOf } from './scale';
@@ -129,7 +124,7 @@ function shared(
 
 function isRight(cluster: Cluster): boolean {
   const all = liveOf(cluster);
-  return all.every(deployment => isSizedRight(deployment, all));
+  return all.every(deployment => fitOf(deployment, all) === 'right');
 }
 
 const sizeOf = ({ canary }: Cluster) => canary?.spec?.replicas ?? 0;
@@ -155,8 +150,13 @@ describe('The size of a canary beside what an autoscaler has', () => {
             stable: { replicas, ready: Math.max(0, replicas - unready) },
           };
           const before = sizeOf(cluster);
-          const isWritten = !isRight(cluster);
-          if (isWritten) {
+          const isTooMuch =
+            before > 1 && before * (100 - percent) > percent * replicas;
+          const all = liveOf(cluster);
+          expect(isTooMuch && fitOf(all[1], all)).toBe(
+            isTooMuch && 'too-large',
+          );
+          if (!isRight(cluster)) {
             cluster = ensured(cluster, asked);
           }
           const size = sizeOf(cluster);
