@@ -5,7 +5,8 @@ import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { createPlanObjects } from '../apply';
 import { KubeObject } from '../client';
 import { ClusterAccess } from '../clusterAccess';
-import { describeOnCluster } from '../testing';
+import { describeOnCluster, testManifests } from '../testing';
+import { mapping, mappings } from '../plan';
 import { createClusterTraffic } from '../traffic';
 import { createWorkloads } from '../workloads';
 import { byHand } from '../workloads/__testUtils__/byHand';
@@ -19,6 +20,10 @@ import { createGiveBack } from './giveBack';
 
 jest.setTimeout(300_000);
 
+const RECREATE = { type: 'Recreate' };
+/** What is wrong for a few milliseconds is met by one of them. */
+const CALLERS = 6;
+
 describeOnCluster('Giving back', () => {
   let rooms: WorkloadsWorld;
   let asking: Promise<void> = Promise.resolve();
@@ -30,25 +35,30 @@ describeOnCluster('Giving back', () => {
     await rooms?.world.close();
   });
 
-  /** One request after the other, until the test has ended. */
+  /** Requests of several callers, one after the other each, until the test has ended. */
   function startAsking(target: TargetRef) {
     const answers: string[] = [];
     const failures: unknown[] = [];
     isAsking = true;
-    asking = (async () => {
+    const failed = (why: string) =>
+      failures.push(`${new Date().toISOString()} ${why}`);
+    const caller = async () => {
       while (isAsking) {
         try {
-          const { status, version = '?' } = await rooms.world.request(target);
-          answers.push(version);
-          if (status !== 200) {
-            failures.push(status);
+          const answer = await rooms.world.request(target);
+          answers.push(answer.version ?? '?');
+          if (answer.status !== 200) {
+            failed(`${answer.status} ${answer.body}`);
           }
         } catch (error) {
-          failures.push(error);
+          failed(String(error));
         }
-        await delay(20);
+        await delay(10);
       }
-    })();
+    };
+    asking = Promise.all(Array.from({ length: CALLERS }, caller)).then(
+      () => undefined,
+    );
     return { answers, failures };
   }
 
@@ -174,6 +184,28 @@ describeOnCluster('Giving back', () => {
     };
   }
 
+  /** The weights of a route, from each write of it on. */
+  function recorded(cluster: ClusterAccess) {
+    const written: Array<Map<string, number>> = [];
+    const { client } = cluster;
+    const apply: typeof client.apply = async (object, ...rest) => {
+      const result = await client.apply(object, ...rest);
+      if (object.kind === 'HTTPRoute' && mapping(object.spec).rules) {
+        written.push(weightsOf(result));
+      }
+      return result;
+    };
+    return { written, cluster: { ...cluster, client: { ...client, apply } } };
+  }
+
+  function weightsOf({ spec }: KubeObject): Map<string, number> {
+    return new Map(
+      mappings(mapping(spec).rules)
+        .flatMap(({ backendRefs }) => mappings(backendRefs))
+        .map(({ name, weight = 1 }) => [String(name), Number(weight)]),
+    );
+  }
+
   /** Everything that still says that it was ours. */
   async function leftOfUs(): Promise<string[]> {
     const { client, namespace } = rooms.world;
@@ -222,8 +254,20 @@ describeOnCluster('Giving back', () => {
     const { answers, failures } = startAsking(target);
     await poll('some answers', async () => answers.length > 10);
 
-    const told = await giveBack(target, plan);
+    const { cluster, written } = recorded(world.cluster);
+    const told = await giveBack(target, plan, cluster);
     expect(told.at(-1)).toMatch(/serve without Slipway/);
+    // Envoy hears of backends and of weights in streams of their own: what gets
+    // requests was there before, and what got them is there afterwards.
+    written.slice(1).forEach((after, index) => {
+      const given = (weights: Map<string, number>) =>
+        [...weights].flatMap(([backend, weight]) =>
+          weight > 0 ? [backend] : [],
+        );
+      const earlier = written[index];
+      expect([...earlier.keys()]).toEqual(expect.arrayContaining(given(after)));
+      expect([...after.keys()]).toEqual(expect.arrayContaining(given(earlier)));
+    });
     const hands = byHand(world.client, world.namespace);
     expect(await hands.get(name)).toMatchObject({
       spec: { replicas: 2 },
@@ -305,35 +349,96 @@ describeOnCluster('Giving back', () => {
     ).toBeGreaterThanOrEqual(2);
   });
 
-  it('gives the Deployment that was there before us back under its own name', async () => {
+  /** A Plan whose Deployment ends all of its pods before it makes new ones. */
+  async function recreatedPlan(
+    target: TargetRef,
+    options: { version: string; replicas: number; route: boolean },
+  ) {
     const { world } = rooms;
-    const target = world.newTarget();
-    const name = world.nameOf(target);
-    const before = await world.plan(target, { version: 'plain', route: false });
-    await world.applyPlain(before);
-    await poll('it serves', async () => {
-      const { version } = await world.request(target);
-      return version === 'plain';
+    const text = testManifests({
+      ...options,
+      name: world.nameOf(target),
+      route:
+        options.route && world.gatewayUrl
+          ? {
+              hostname: world.hostnameOf(target),
+              gateway: { name: 'slipway', namespace: 'gateway' },
+            }
+          : undefined,
     });
-    const { uid } = (await byHand(world.client, world.namespace).get(name))
-      .metadata;
-    const plan = await world.plan(target, {
-      version: 'one',
-      route: false,
-      replicas: 2,
+    const documents = text.split('\n---\n').map(document => {
+      const object = JSON.parse(document);
+      return object.kind === 'Deployment'
+        ? { ...object, spec: { ...object.spec, strategy: RECREATE } }
+        : object;
     });
-    await bringUp(target, plan, true);
-    const { answers, failures } = startAsking(target);
-    await poll('some answers', async () => answers.length > 10);
-    await giveBack(target, plan);
-    const given = await byHand(world.client, world.namespace).get(name);
-    expect(given.metadata.uid).toBe(uid);
-    expect(given.status?.readyReplicas).toBe(2);
-    expect((await leftOfUs()).filter(text => text.includes(name))).toEqual([]);
-    const enough = answers.length + 20;
-    await poll('some more answers', async () => answers.length > enough);
-    await stopAsking();
-    expect(failures).toEqual([]);
-    expect(new Set(answers)).toEqual(new Set(['one']));
-  });
+    return await world.plan(target, {
+      ...options,
+      manifests: documents
+        .map(object => JSON.stringify(object))
+        .join('\n---\n'),
+    });
+  }
+
+  it.each([
+    { strategy: 'RollingUpdate', route: false },
+    { strategy: 'Recreate', route: false },
+    { strategy: 'Recreate', route: true },
+  ])(
+    'takes a Deployment over and gives it back under its own name, without a lost request: %j',
+    async ({ strategy, route }) => {
+      const { world } = rooms;
+      const target = world.newTarget();
+      const name = world.nameOf(target);
+      const planOf = async (version: string) =>
+        strategy === 'Recreate'
+          ? await recreatedPlan(target, { version, route, replicas: 2 })
+          : await world.plan(target, { version, route, replicas: 2 });
+      const before = await planOf('plain');
+      await world.applyPlain(before);
+      const hands = byHand(world.client, world.namespace);
+      await poll('it serves', async () => {
+        const { version } = await world.request(target);
+        const { status } = await hands.get(name);
+        return version === 'plain' && status?.readyReplicas === 2;
+      });
+      const { uid } = (await hands.get(name)).metadata;
+      const plan = await planOf('one');
+      expect(await inspected(plan, target)).toEqual(
+        strategy === 'Recreate'
+          ? [expect.stringContaining('"Recreate" is not heeded')]
+          : [],
+      );
+      const { answers, failures } = startAsking(target);
+      await poll('some answers', async () => answers.length > 100);
+      await bringUp(target, plan, true);
+      await poll('ours serves', async () =>
+        answers.slice(-20).every(version => version === 'one'),
+      );
+      expect(failures).toEqual([]);
+      const since = answers.length;
+      await giveBack(target, plan);
+      const given = await hands.get(name);
+      expect(given.metadata.uid).toBe(uid);
+      expect(given.status?.readyReplicas).toBe(2);
+      expect(given.spec).toMatchObject({ strategy: { type: strategy } });
+      expect((await leftOfUs()).filter(text => text.includes(name))).toEqual(
+        [],
+      );
+      const enough = answers.length + 100;
+      await poll('some more answers', async () => answers.length > enough);
+      await stopAsking();
+      expect(failures).toEqual([]);
+      expect(new Set(answers.slice(since))).toEqual(new Set(['one']));
+    },
+  );
+
+  /** What whoever wrote the manifests is told of them. */
+  async function inspected(
+    { objects, images }: Plan,
+    target: TargetRef,
+  ): Promise<string[]> {
+    const { ignored } = await rooms.workloads.inspect(objects, images, target);
+    return ignored;
+  }
 });

@@ -9,6 +9,7 @@ import {
 import {
   fencedApply,
   fencedDelete,
+  fencedPatch,
   planManifests,
   readTargetState,
   WriteContext,
@@ -19,13 +20,22 @@ import { PodOwner } from '../health';
 import {
   ADOPTED_ANNOTATION,
   GENERATION_LABEL,
+  REPLICAS_ANNOTATION,
   ROLE_LABEL,
+  SCALED_ANNOTATION,
   TRACK_ANNOTATION,
 } from '../names';
-import { KubePlan, readPlan } from '../plan';
+import { KubePlan, mapping, readPlan } from '../plan';
 import { ClusterTraffic } from '../traffic';
-import { LiveDeployment, openSession, removeServices } from '../workloads';
-import { listMarked, strip } from './strip';
+import {
+  isRecreated,
+  LiveDeployment,
+  openSession,
+  parseScale,
+  removeServices,
+  WITHOUT_GAP,
+} from '../workloads';
+import { isOwned, listMarked, strip } from './strip';
 
 /*
  * Giving a target back, so that a plain Deployment of the Plan's name and its
@@ -35,7 +45,8 @@ import { listMarked, strip } from './strip';
  *     -> it gets the requests -> the generation goes -> main Services and
  *     routes without generations -> copies go -> scalers name the Deployment
  *     -> marks and ownership go, the Deployment's last -> its pods are renewed
- *     without marks, by Kubernetes
+ *     without marks, by Kubernetes (without a gap, also where its strategy is
+ *     another) -> it has its own strategy
  *
  * Where it is stands in the cluster: whoever is called next goes on there.
  */
@@ -157,6 +168,9 @@ export function createGiveBack(options: {
     if (unfinished) {
       return waiting(unfinished);
     }
+    if (left && (await takesBackStrategy(context, left, kubePlan))) {
+      return waiting(`The Deployment ${name} gets its own strategy back`);
+    }
     await forget(context);
     return {
       done: true,
@@ -212,8 +226,38 @@ async function handOver(
     apiVersion: 'apps/v1',
     kind: 'Deployment',
   })) {
-    await strip(context, deployment);
+    await strip(
+      context,
+      deployment,
+      isRecreated(kubePlan) ? { strategy: WITHOUT_GAP } : {},
+    );
   }
+}
+
+/**
+ * Its pods were renewed without a gap, and are from now on as its manifests
+ * say. A change of the strategy renews none. `false`: there is nothing to do.
+ */
+async function takesBackStrategy(
+  context: WriteContext,
+  deployment: PodOwner,
+  kubePlan: KubePlan,
+): Promise<boolean> {
+  const { strategy } = mapping(deployment.spec);
+  if (isRecreated(kubePlan) && mapping(strategy).type !== 'Recreate') {
+    await fencedPatch(
+      context,
+      refOf(deployment),
+      () => ({ spec: { strategy: { type: 'Recreate', rollingUpdate: null } } }),
+      { existing: deployment },
+    );
+    return true;
+  }
+  if (isOwned(deployment)) {
+    await strip(context, deployment);
+    return true;
+  }
+  return false;
 }
 
 /** The fence, and what the objects cannot tell, are needed no more. */
@@ -233,11 +277,20 @@ function runs({ object }: LiveDeployment): boolean {
   );
 }
 
-/** How many serve now, whoever said so: that many are given back. */
+/**
+ * How many serve now, whoever said so: that many are given back. Beside what a
+ * scaler has grown, as many of the Plan's are given as many times over.
+ */
 function servingNow({ object }: LiveDeployment): number | undefined {
-  return object.metadata.annotations?.[TRACK_ANNOTATION] === 'stable'
-    ? object.spec?.replicas
-    : undefined;
+  const { annotations = {} } = object.metadata;
+  if (annotations[TRACK_ANNOTATION] !== 'stable') {
+    return undefined;
+  }
+  const planned = parseScale(annotations[REPLICAS_ANNOTATION])?.asked;
+  const { replicas = 1 } = object.spec ?? {};
+  return annotations[SCALED_ANNOTATION] && planned && planned < replicas
+    ? planned
+    : replicas;
 }
 
 /** What a Deployment still lacks to serve with all of its instances. */

@@ -32,13 +32,24 @@ function otherOwners({ metadata }: KubeObject) {
   return others.length > 0 ? others : [{}];
 }
 
+/** Whether anything of an object is still ours. */
+export function isOwned({ metadata }: KubeObject): boolean {
+  return (metadata.managedFields ?? []).some(
+    ({ manager }) =>
+      manager === FIELD_MANAGER || manager === TRAFFIC_FIELD_MANAGER,
+  );
+}
+
 /**
  * Takes our labels, annotations and ownership off an object, and off the pod
  * template where it has one.
+ *
+ * `strategy`: of a Deployment, whose pods are replaced by that.
  */
 export async function strip(
   context: WriteContext,
   object: KubeObject,
+  { strategy }: { strategy?: Record<string, unknown> } = {},
 ): Promise<void> {
   await fencedPatch(
     context,
@@ -55,6 +66,7 @@ export async function strip(
         },
         ...(metadata !== undefined && {
           spec: {
+            ...(strategy && { strategy }),
             template: {
               metadata: {
                 labels: withoutOurs(mapping(metadata).labels),

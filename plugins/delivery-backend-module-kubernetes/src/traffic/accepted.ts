@@ -13,7 +13,7 @@ import { LiveRoute, LiveTraffic } from './live';
 
 const ACCEPTED_WITHIN_MS = 3_000;
 const LOOK_EVERY_MS = 50;
-/** How long data planes that tell nothing get to hear of a new backend. */
+/** How long data planes get to hear of what they do not tell. */
 const UNSEEN_MS = 300;
 
 /**
@@ -107,5 +107,10 @@ export async function knownToDataPlane(
     }
     await delay(LOOK_EVERY_MS, undefined, { signal });
   }
+  await heard(signal);
+}
+
+/** What was accepted reaches the data plane a moment later, and nobody says when. */
+export async function heard(signal: AbortSignal): Promise<void> {
   await delay(UNSEEN_MS, undefined, { signal });
 }

@@ -1,7 +1,10 @@
 import { ConflictError } from '@backstage/errors';
-import { TargetRef } from '@slipway/backstage-plugin-delivery-common';
+import {
+  TargetRef,
+  TrafficShare,
+} from '@slipway/backstage-plugin-delivery-common';
 import { Fence } from '@slipway/backstage-plugin-delivery-node';
-import { accepted, knownToDataPlane, selected } from './accepted';
+import { accepted, heard, knownToDataPlane, selected } from './accepted';
 import { TrafficContext } from './context';
 import { LiveRoute, LiveTraffic, readLive } from './live';
 import { assertNotStale, readRoutes, revisionOf } from './marks';
@@ -20,7 +23,7 @@ const ITSELF = 'main service itself';
  *
  *     selectors take the pods by the Plan's labels -> the main Services come
  *     into the routes without weight -> the data plane knows them -> they get
- *     all requests -> the copies are taken out
+ *     all requests -> the data plane has heard it -> the copies are taken out
  *
  * `false`: the gateways have not taken it yet; to be called again.
  *
@@ -103,22 +106,38 @@ async function turnBack(
       signal,
     );
   }
-  // In place and without copies, the main Services get everything.
-  const backends: Backends = { ...live.backends, generations: () => [] };
-  const renewed = await readLive(
-    context.cluster,
-    context.routers,
-    target,
-    signal,
+  // First they get everything, and only then the copies leave the routes: a data
+  // plane hears of weights and of backends in streams of their own, and refuses
+  // requests that it still sends to a backend that has left.
+  const copies = live.backends;
+  const none: Backends = { ...copies, generations: () => [] };
+  return (
+    (await turnTo(context, target, copies, fence, shares, signal)) &&
+    (await turnTo(context, target, none, fence, shares, signal))
   );
-  const written = await putRoutes(
-    context,
-    renewed.routes.filter(route => sends(route, renewed)),
-    ({ object, router }) =>
-      routePart(object, router, { backends, inPlace: true }, fence, shares, []),
-    signal,
-  );
-  return await accepted(context, written, signal);
+}
+
+/** All to the main Services, with these copies beside them, and seen in force. */
+async function turnTo(
+  context: TrafficContext,
+  target: TargetRef,
+  backends: Backends,
+  fence: Fence,
+  shares: TrafficShare[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const live = await readLive(context.cluster, context.routers, target, signal);
+  const routes = live.routes.filter(route => sends(route, live));
+  const partOf = ({ object, router }: LiveRoute) =>
+    routePart(object, router, { backends, inPlace: true }, fence, shares, []);
+  const written = await putRoutes(context, routes, partOf, signal);
+  if (!(await accepted(context, written, signal))) {
+    return false;
+  }
+  if (routes.length > 0) {
+    await heard(signal);
+  }
+  return true;
 }
 
 function mainsMissing(route: LiveRoute, live: LiveTraffic): string[] {

@@ -18,6 +18,7 @@ import {
 import { LiveDeployment } from './readTarget';
 import { scaledNow, scaleOf } from './scale';
 import { Session } from './session';
+import { isBeingReplaced, isRecreated, WITHOUT_GAP } from './withoutGap';
 
 /** A Deployment of the generation's own: made once, scaled, never rolled. */
 export async function ensureOwn(
@@ -47,7 +48,13 @@ export async function ensureInPlace(
   }
   await applyDeployment(session, kubePlan, wish, {
     name,
-    inPlace: existing => keptOfRun(existing, wish.generation),
+    inPlace: existing => ({
+      ...(isRecreated(kubePlan) &&
+        isBeingReplaced(existing, wish.generation) && {
+          strategy: WITHOUT_GAP,
+        }),
+      ...keptOfRun(existing, wish.generation),
+    }),
   });
 }
 

@@ -11,3 +11,4 @@ export { readDeployments, type LiveDeployment } from './readTarget';
 export { createPlatformDigests } from './platformDigests';
 export { createDigestCheck, type DigestCheck } from './digests';
 export { copyDrift, editsOf, rewrittenImages, withoutCopies } from './drift';
+export { isRecreated, WITHOUT_GAP } from './withoutGap';

@@ -9,6 +9,7 @@ import {
   readPlan,
 } from '../plan';
 import { assertAccepted } from './dryRun';
+import { tellRecreated } from './withoutGap';
 
 /** A cluster that answers slowly must not hold a Plan for ever. */
 const INSPECT_LIMIT_MS = 60_000;
@@ -50,9 +51,14 @@ export async function inspectPlan(options: {
     signal,
   );
   await assertAccepted({ cluster, kubePlan, plan, target, signal });
+  const recreated = tellRecreated(kubePlan);
   return {
     replicas: kubePlan.replicas,
-    ignored: [...kubePlan.ignored, ...warnings],
+    ignored: [
+      ...kubePlan.ignored,
+      ...warnings,
+      ...(recreated ? [recreated] : []),
+    ],
     references: await planReferences(
       cluster.client,
       kubePlan,
