@@ -12,3 +12,4 @@ export type { TestPlanOptions } from './testCluster';
 export { testManifests, type TestManifestOptions } from './manifests';
 export type { TestBehaviour, TestServiceOptions } from './service';
 export { TestRepository, testReleaseModule } from './releaseModule';
+export { rewriteImages, type Rewriting } from './rewriteImages';

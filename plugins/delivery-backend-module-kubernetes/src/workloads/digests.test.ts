@@ -75,7 +75,7 @@ describe('What a pod really runs', () => {
       },
     });
     expect((await check(OTHER)).cause?.evidence).toMatch(
-      /an admission webhook has changed the pod/,
+      /a mutating admission has changed the pod/,
     );
   });
 
@@ -89,6 +89,35 @@ describe('What a pod really runs', () => {
       expect(instance).toEqual({ ...running(OTHER), digests: undefined });
     }
   });
+
+  it.each([
+    ['another digest', `registry.example/other:1@${OTHER}`],
+    ['a tag', 'registry.example/other:1'],
+  ])(
+    'is known to be something else where the pod itself asks for %s, with or without a registry',
+    async (_what, image) => {
+      const rewritten = { ...pod, spec: { containers: [{ name: 'till', image }] } };
+      for (const using of [createDigestCheck(), checked]) {
+        const instance = await using.check(
+          running(OTHER),
+          { pod: rewritten, deployment: deployment() },
+          signal,
+        );
+        expect(instance).toMatchObject({
+          digests: { app: OTHER },
+          cause: { code: 'image-mismatch' },
+        });
+      }
+      // The same bytes by another name are the same.
+      expect(
+        await createDigestCheck().check(
+          running(INDEX),
+          { pod: rewritten, deployment: deployment() },
+          signal,
+        ),
+      ).toEqual(running(INDEX));
+    },
+  );
 
   it('is told to who looks without asking the registry, once that was asked', async () => {
     let asked = 0;

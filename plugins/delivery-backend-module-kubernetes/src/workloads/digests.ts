@@ -113,13 +113,11 @@ export function createDigestCheck(
       if (!wanted || wanted === digest) {
         continue;
       }
-      if (!Array.isArray(platforms)) {
+      if (Array.isArray(platforms) && platforms.includes(digest)) {
+        digests[image] = wanted;
+      } else if (!Array.isArray(platforms) && asksFor(pod, image, wanted)) {
         // It may be the index' image of this platform, or anything else.
         delete digests[image];
-        continue;
-      }
-      if (platforms.includes(digest)) {
-        digests[image] = wanted;
       } else if (deployment) {
         cause ??= mismatch({ image, wanted, digest, pod, deployment });
       }
@@ -151,6 +149,20 @@ export function createDigestCheck(
       return glance(instance, objects);
     },
   };
+}
+
+/**
+ * Whether the pod's own spec names what was deployed. Where it does not, it was
+ * rewritten on its way in, and no registry has to be asked to know that.
+ */
+function asksFor(pod: Pod, image: string, wanted: Digest): boolean {
+  const wantedImages = readImages(pod.metadata.annotations?.[IMAGES_ANNOTATION]);
+  return (pod.spec?.containers ?? []).every(
+    container =>
+      container.image === undefined ||
+      wantedImages.get(container.name)?.image !== image ||
+      digestIn(container.image) === wanted,
+  );
 }
 
 function digestIn(reference: string): string {
@@ -196,12 +208,12 @@ function mismatch(found: {
     evidence: `It runs ${digest}; the record says ${wanted}. ${
       by.length > 0
         ? `The Deployment's containers were changed by ${by.join(', ')}`
-        : 'The Deployment is as it was written: an admission webhook has changed the pod, or it was made by hand'
+        : 'The Deployment is as it was written: a mutating admission has changed the pod, or it was made by hand'
     }`,
     action:
       by.length > 0
         ? 'Take over to write the image of the record again, or deploy what runs'
-        : 'Find out which webhook rewrites images, and have it leave digests alone',
+        : 'Find out which webhook or policy rewrites images, and have it leave digests alone',
     sinceMs: timeMs(pod.metadata.creationTimestamp) ?? Date.now(),
   };
 }

@@ -10,7 +10,10 @@ import { LabelSelector, selects } from '../plan';
  */
 
 const API = '/apis/admissionregistration.k8s.io';
-const ASK_AGAIN_MS = 60_000;
+/** Long enough for the looks of many targets, too short to name what is gone. */
+const ASK_AGAIN_MS = 2_000;
+/** Mostly a missing right: it may be given. */
+const AFTER_REFUSAL_MS = 60_000;
 const ANSWER_LIMIT_MS = 3_000;
 const MOST_NAMED = 4;
 
@@ -58,17 +61,20 @@ export function createDriftAdmissions(
   client: Pick<KubeClient, 'raw'>,
   clock: () => number = Date.now,
 ): DriftAdmissions {
-  let known: { atMs: number; admissions: Admission[] } | undefined;
+  let known: { untilMs: number; admissions: Admission[] } | undefined;
 
   async function inForce(signal: AbortSignal): Promise<Admission[]> {
-    if (known && clock() - known.atMs < ASK_AGAIN_MS) {
+    if (known && clock() < known.untilMs) {
       return known.admissions;
     }
     const [webhooks, policies] = await Promise.all([
       readWebhooks(client, signal),
       readPolicies(client, signal),
     ]);
-    known = { atMs: clock(), admissions: [...webhooks, ...policies] };
+    known = {
+      untilMs: clock() + ASK_AGAIN_MS,
+      admissions: [...webhooks, ...policies],
+    };
     return known.admissions;
   }
 
@@ -83,8 +89,7 @@ export function createDriftAdmissions(
       ]);
       const [admissions, namespaceLabels] = await Promise.all([
         inForce(limited).catch(() => {
-          // Mostly a missing right: it is asked again later, as it may be given.
-          known = { atMs: clock(), admissions: known?.admissions ?? [] };
+          known = { untilMs: clock() + AFTER_REFUSAL_MS, admissions: [] };
           return known.admissions;
         }),
         readNamespaceLabels(client, written.namespace, limited),

@@ -24,6 +24,7 @@ describe('what others change at rest', () => {
   let driver: Driver;
   let drift: Drift[];
   let takeOvers: number;
+  let brought: string;
   afterEach(async () => {
     const { violations } = fixture.world;
     await fixture.close();
@@ -71,11 +72,9 @@ describe('what others change at rest', () => {
         ],
       ]),
     });
-    await driver.ended(
-      (
-        await driver.deploy({ ...target, releaseId: 'r1' })
-      ).id,
-    );
+    const first = await driver.deploy({ ...target, releaseId: 'r1' });
+    brought = first.id;
+    await driver.ended(brought);
     await driver.pass(2_000);
     fixture.world.effects.length = 0;
   }
@@ -88,13 +87,18 @@ describe('what others change at rest', () => {
     }
     return row.record;
   };
-  const driftEvents = async () =>
-    (await fixture.store.deployments.events({ target, limit: 200 })).flatMap(
-      ({ type, message }) =>
-        type.startsWith('drift') || type === 'taken-over'
-          ? [`${type}: ${message}`]
-          : [],
+  /** As they stand on the timeline of the deployment that brought what runs. */
+  const driftEvents = async () => {
+    const events = await fixture.store.deployments.events({
+      deploymentId: brought,
+      limit: 200,
+    });
+    return events.flatMap(({ type, message }) =>
+      type.startsWith('drift') || type === 'taken-over'
+        ? [`${type}: ${message}`]
+        : [],
     );
+  };
   const audits = () =>
     fixture
       .knex('audit_log')

@@ -35,7 +35,9 @@ export function heedDrift(options: {
     held: hold !== undefined,
     nowMs,
   });
-  events.forEach(event => changes.event(event));
+  // On the timeline of what brought what runs: that is where people look.
+  const deploymentId = record.stable?.deploymentId;
+  events.forEach(event => changes.event({ deploymentId, ...event }));
   const { drift: _, ...rest } = record;
   const told = { ...rest, ...(drift && { drift }) };
   if (!repair) {

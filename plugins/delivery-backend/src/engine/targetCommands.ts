@@ -132,6 +132,7 @@ function takeFields(changes: Changes, command: Command) {
     type: 'taken-over',
     message: `Taken over: ${conflict.message}${because(command)}`,
     level: 'warning',
+    deploymentId: record.stable?.deploymentId,
     actor: command.actor,
   });
   changes.audits.push({
@@ -161,6 +162,7 @@ function takeBack(changes: Changes, command: Command, drifted: string) {
     type: 'taken-over',
     message: `Taken over: ${drifted}${because(command)}`,
     level: 'warning',
+    deploymentId: row.record.stable?.deploymentId,
     actor: command.actor,
   });
   changes.audits.push({

@@ -35,6 +35,8 @@ export interface EngineBackendOptions {
   directory: string;
   /** Default `queue`. */
   queue?: 'queue' | 'supersede' | 'reject';
+  /** Default `tell`. */
+  drift?: 'tell' | 'repair';
 }
 
 /** The delivery plugin with the Kubernetes module, as one process of a portal. */
@@ -131,6 +133,7 @@ export async function startEngineBackend(
                 name: target.environment,
                 tier: 'production',
                 queue: options.queue ?? 'queue',
+                drift: options.drift ?? 'tell',
                 connection: { type: 'kubernetes', name: 'test' },
               },
             ],

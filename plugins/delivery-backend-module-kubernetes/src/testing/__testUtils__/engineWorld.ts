@@ -5,7 +5,9 @@ import {
   Deployment,
   DeploymentDetail,
   Release,
+  ServiceOverview,
   TargetRef,
+  TargetView,
 } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import {
@@ -27,9 +29,12 @@ const GATEWAY = { name: 'slipway', namespace: 'gateway' };
 export interface EngineWorldOptions {
   /** Of the canary, as a flow of YAML. Default: 25 %, a person, everything. */
   steps?: string;
+  /** Instead of a canary with these steps, as a flow of YAML. */
+  strategy?: string;
   /** Default `45s`. */
   progressDeadline?: string;
   queue?: 'queue' | 'supersede' | 'reject';
+  drift?: 'tell' | 'repair';
   /** Of every release, by what its objects are called. */
   manifests?: (name: string) => Partial<TestManifestOptions>;
   /** What differs in the description of the cluster, whose address is the proxy's. */
@@ -58,8 +63,12 @@ export interface EngineWorld extends Pick<EngineBackend, 'api'> {
   ended(id: string): Promise<DeploymentDetail>;
   /** Waits until something of this type stands on the deployment's timeline. */
   told(id: string, type: string): Promise<DeploymentDetail['events'][number]>;
+  /** The target as the API shows it. */
+  view(): Promise<TargetView>;
   /** A verb of a person; its answer when the engine has given it. */
   command(id: string, verb: string): Promise<{ accepted: boolean }>;
+  /** A verb of a person on the target. */
+  commandTarget(verb: string, reason?: string): Promise<{ accepted: boolean }>;
   /** Requests as users send them, until it is stopped. */
   load(everyMs?: number): Load;
   /** The process dies at once. */
@@ -73,6 +82,7 @@ function definition(name: string, options: EngineWorldOptions): string {
   const {
     steps = '[{ weight: 25% }, { pause: {} }, { weight: 100% }]',
     progressDeadline = '45s',
+    strategy = `{ canary: { steps: ${steps}, scaleDownDelay: 0s } }`,
   } = options;
   return `
 apiVersion: delivery.slipway.dev/v1alpha1
@@ -83,7 +93,7 @@ defaults: { manifests: { plain: deploy.yaml }, progressDeadline: ${progressDeadl
 environments:
   - ref: ${ENVIRONMENT}
     deploy: manual
-    strategy: { canary: { steps: ${steps}, scaleDownDelay: 0s } }
+    strategy: ${strategy}
 `;
 }
 
@@ -125,6 +135,7 @@ export async function openEngineWorld(
       gatewayMetricsUrl: world.gatewayMetricsUrl,
       directory,
       queue: options.queue,
+      drift: options.drift,
     });
   }
 
@@ -224,8 +235,21 @@ export async function openEngineWorld(
         });
       }
     },
+    async view() {
+      const path = `services/${target.service.replace(':', '/')}/overview`;
+      const { targets } = await api<ServiceOverview>('GET', path);
+      return targets[0];
+    },
     command: (id, verb) =>
       api('POST', `deployments/${id}/commands`, { verb, reason: 'a test' }),
+    commandTarget: (verb, reason = 'a test') =>
+      api(
+        'POST',
+        `services/${target.service.replace(':', '/')}/environments/${
+          target.environment
+        }/commands`,
+        { verb, reason },
+      ),
     load: (everyMs = 20) =>
       startLoad(world.gatewayUrl ?? '', {
         hostname: world.hostnameOf(target),
