@@ -16,7 +16,7 @@ import {
   TRACK_ANNOTATION,
 } from '../names';
 import { containersOf, KubePlan, textOf } from '../plan';
-import { Basis, formatBasis, SIZED_ANNOTATION } from './basis';
+import { Basis, formatBasis, SIZED_ANNOTATION } from './sized';
 
 export interface GenerationWish {
   generation: string;

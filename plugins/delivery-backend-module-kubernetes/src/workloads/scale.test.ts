@@ -8,10 +8,11 @@ import {
   TRACK_ANNOTATION,
 } from '../names';
 import { KubePlan } from '../plan';
-import { fitOf, formatBasis, parseBasis, SIZED_ANNOTATION } from './basis';
+import { fitOf } from './basis';
 import { formatScale, parseScale } from './deploymentManifest';
 import { LiveDeployment } from './readTarget';
 import { scaleOf } from './scale';
+import { formatBasis, parseBasis, SIZED_ANNOTATION } from './sized';
 
 const PLANNED = 4;
 const MOST = 60;
