@@ -28,7 +28,12 @@ const useStyles = makeStyles((theme: Theme) => ({
     flexDirection: 'column',
     borderLeft: `1px solid ${theme.palette.background.paper}`,
   },
-  label: { overflow: 'hidden', whiteSpace: 'nowrap', paddingLeft: 2 },
+  label: {
+    overflow: 'hidden',
+    whiteSpace: 'nowrap',
+    textOverflow: 'ellipsis',
+    paddingLeft: 2,
+  },
   before: trackFill(theme, 'stable'),
   now: trackFill(theme, 'canary'),
   axis: {
@@ -47,6 +52,9 @@ const useStyles = makeStyles((theme: Theme) => ({
   swatch: { width: 20, height: 10, borderRadius: 2 },
 }));
 
+/** Of the whole width; what is narrower has no room for what was measured. */
+const ROOM_FOR_MEASURED = 0.15;
+
 /**
  * The asked shares of a deployment from its start to its end, one stack a
  * period, with what was measured in it.
@@ -58,21 +66,22 @@ export function SharesOverTime(props: {
   const { periods, version } = props;
   const t = useDeliveryTranslation();
   const classes = useStyles();
-  const label = periods
-    .map(period =>
-      t(
-        period.measuredPercent === undefined
-          ? 'deployment.periodLabel'
-          : 'deployment.periodMeasured',
-        {
-          at: formatClock(period.fromMs),
-          version,
-          percent: formatPercent(period.newPercent),
-          measured: formatPercent(period.measuredPercent ?? 0),
-        },
-      ),
-    )
-    .join(', ');
+  const describe = (period: SharesPeriod) =>
+    t(
+      period.measuredPercent === undefined
+        ? 'deployment.periodLabel'
+        : 'deployment.periodMeasured',
+      {
+        at: formatClock(period.fromMs),
+        version,
+        percent: formatPercent(period.newPercent),
+        measured: formatPercent(period.measuredPercent ?? 0),
+      },
+    );
+  const label = periods.map(describe).join(', ');
+  const wholeMs = periods[periods.length - 1].toMs - periods[0].fromMs;
+  const hasRoom = ({ fromMs, toMs }: SharesPeriod) =>
+    toMs - fromMs >= wholeMs * ROOM_FOR_MEASURED;
   // A period that lasted as long as all others still leaves them room.
   const grow = (period: SharesPeriod) => ({
     flexGrow: Math.max(1, period.toMs - period.fromMs),
@@ -85,12 +94,12 @@ export function SharesOverTime(props: {
           role="img"
           aria-label={`${t('deployment.askedOverTime')}: ${label}`}
         >
-          {periods.map(period => (
+          {periods.map((period, index) => (
             <div
-              key={period.fromMs}
+              key={`${period.fromMs}-${index}`}
               className={`${classes.period} ${classes.stack}`}
               style={grow(period)}
-              title={formatClock(period.fromMs)}
+              title={describe(period)}
             >
               <div
                 className={classes.now}
@@ -104,14 +113,14 @@ export function SharesOverTime(props: {
           ))}
         </div>
         <div className={classes.labels} aria-hidden>
-          {periods.map(period => (
+          {periods.map((period, index) => (
             <div
-              key={period.fromMs}
+              key={`${period.fromMs}-${index}`}
               className={`${classes.period} ${classes.label}`}
               style={grow(period)}
             >
               <strong>{formatPercent(period.newPercent)}</strong>
-              {period.measuredPercent !== undefined && (
+              {period.measuredPercent !== undefined && hasRoom(period) && (
                 <div>
                   {t('deployment.measuredShort', {
                     percent: formatPercent(period.measuredPercent),
