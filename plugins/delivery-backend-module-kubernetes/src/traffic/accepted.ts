@@ -8,7 +8,7 @@ import { ClusterAccess } from '../clusterAccess';
 import { TrafficContext } from './context';
 import { readEndpoints } from './endpoints';
 import { followSelectors } from './followSelectors';
-import { GatewayMetrics } from './gatewayMetrics';
+import { DataPlane } from './dataPlane';
 import { LiveRoute, LiveTraffic } from './live';
 
 const ACCEPTED_WITHIN_MS = 3_000;
@@ -49,7 +49,7 @@ export async function accepted(
 }
 
 async function follows(
-  metrics: GatewayMetrics | undefined,
+  metrics: DataPlane | undefined,
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
@@ -88,7 +88,7 @@ export async function selected(
  * it tells; an Envoy that cannot be asked holds nothing up for longer.
  */
 export async function knownToDataPlane(
-  metrics: GatewayMetrics | undefined,
+  metrics: DataPlane | undefined,
   live: LiveTraffic,
   services: string[],
   signal: AbortSignal,

@@ -16,8 +16,8 @@ import {
 import { giveWay } from './giveWay';
 import { bindObjects } from './bind';
 import { ClusterTraffic } from './contract';
-import { GatewayFeatures } from './gatewayFeatures';
-import { GatewayMetrics } from './gatewayMetrics';
+import { GatewayFeatures } from './gateway';
+import { DataPlane } from './dataPlane';
 import { letGo } from './letGo';
 import { LiveReader } from './live';
 import { observeShares } from './observe';
@@ -34,7 +34,7 @@ export interface ClusterTrafficOptions {
   /** What people look at is read here; it costs the cluster nothing. */
   watched?: LiveReader;
   /** Statistics of the gateways' data plane, where it tells them. */
-  metrics?: GatewayMetrics;
+  metrics?: DataPlane;
   /** What the gateways can do; absent: what all of them can. */
   features?: GatewayFeatures;
   /** Default: all that are known; none: only the ratio of instances. */

@@ -1,6 +1,6 @@
 import { LoggerService } from '@backstage/backend-plugin-api';
 import { ClusterAccess } from '../clusterAccess';
-import { GatewayMetrics } from './gatewayMetrics';
+import { DataPlane } from './dataPlane';
 import { Router } from './router';
 
 /** What everything in this room works with. */
@@ -8,7 +8,7 @@ export interface TrafficContext {
   cluster: ClusterAccess;
   routers: Router[];
   logger: LoggerService;
-  metrics?: GatewayMetrics;
+  metrics?: DataPlane;
   /** Whether the gateways copy a share of the requests, and not only all. */
   mirrorShares?: () => boolean;
 }

@@ -8,13 +8,13 @@ export {
   createClusterTraffic,
   type ClusterTrafficOptions,
 } from './clusterTraffic';
-export { createEnvoyMetrics, type GatewayMetrics } from './gatewayMetrics';
 export {
+  createEnvoyMetrics,
   createGatewayFeatures,
   readGatewayFeatures,
+  readGatewayMetrics,
   type GatewayFeatures,
-} from './gatewayFeatures';
-export { readGatewayMetrics } from './readGatewayMetrics';
+} from './gateway';
 export { routers } from './routers';
 export { withoutGenerations } from './withoutGenerations';
 export type { Router } from './router';

@@ -39,7 +39,7 @@ export interface RouteSplit {
 
 /**
  * One kind of router, as pure functions over the objects that configure it:
- * one file each. Reading and writing them, fences and order are the same for
+ * one file or room each. Reading and writing them, fences and order are the same for
  * all and done elsewhere.
  */
 export interface Router {

@@ -1,7 +1,7 @@
 import { ConfigReader } from '@backstage/config';
 import { mockServices } from '@backstage/backend-test-utils';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
-import { json, startFakeApi } from '../client/__testUtils__/fakeApi';
+import { json, startFakeApi } from '../../client/__testUtils__/fakeApi';
 import { createGatewayFeatures, readGatewayFeatures } from './gatewayFeatures';
 
 describe('What gateways can do', () => {

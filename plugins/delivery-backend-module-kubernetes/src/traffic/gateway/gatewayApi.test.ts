@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
-import { KubeObject } from '../client';
+import { KubeObject } from '../../client';
 import { gatewayApi } from './gatewayApi';
-import { Backends } from './router';
-import { toShares } from './weights';
+import { Backends } from '../router';
+import { toShares } from '../weights';
 
 const GENERATIONS = ['g1', 'g2', 'g3'];
 const COPY = /^(shop|grpc)-(g\d)$/;

@@ -1,6 +1,6 @@
 import { InputError } from '@backstage/errors';
-import { KubeObject } from '../client';
-import { ADDED_RULES_ANNOTATION } from '../names';
+import { KubeObject } from '../../client';
+import { ADDED_RULES_ANNOTATION } from '../../names';
 import {
   headerRules,
   planRules,
@@ -16,7 +16,7 @@ import {
   weightOf,
   withShares,
 } from './gatewayRules';
-import { Router, RouteSplit, RouteStatus } from './router';
+import { Router, RouteSplit, RouteStatus } from '../router';
 import { headersOf } from './ruleRoutes';
 
 /*

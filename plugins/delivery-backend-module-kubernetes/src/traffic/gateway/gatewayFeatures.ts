@@ -1,6 +1,6 @@
 import { Config } from '@backstage/config';
 import { LoggerService } from '@backstage/backend-plugin-api';
-import { ClusterAccess } from '../clusterAccess';
+import { ClusterAccess } from '../../clusterAccess';
 
 /** https://gateway-api.sigs.k8s.io/geps/gep-3171/ */
 const PERCENTAGE_MIRROR = 'HTTPRouteRequestPercentageMirror';

@@ -1,11 +1,9 @@
 import { isError } from '@backstage/errors';
-import {
-  HealthCause,
-  TrafficState,
-} from '@slipway/backstage-plugin-delivery-common';
-import { readLines } from '../client';
-import { LiveTraffic } from './live';
-import { toShares } from './weights';
+import { HealthCause } from '@slipway/backstage-plugin-delivery-common';
+import { readLines } from '../../client';
+import { DataPlane } from '../dataPlane';
+import { LiveTraffic } from '../live';
+import { toShares } from '../weights';
 
 /** Counters of requests are compared over this time. */
 const SAMPLE = /^([a-z_]+)\{([^}]*)\}\s+(\d+)/;
@@ -34,25 +32,6 @@ const ENDPOINTS = {
 /** Requests answered since Envoy was started, by the name of its cluster. */
 type Reading = Map<string, number>;
 
-/** What the gateways' data plane counts. */
-export interface GatewayMetrics {
-  measure(
-    live: LiveTraffic,
-    signal: AbortSignal,
-  ): Promise<Pick<TrafficState, 'measured' | 'causes'>>;
-  /**
-   * Whether the data plane hears its controller: what the controller says that
-   * it accepted is in force only where it was heard.
-   */
-  follows(signal: AbortSignal): Promise<boolean>;
-  /** Whether the data plane knows ready endpoints of all these Services. */
-  knows(
-    namespace: string,
-    services: string[],
-    signal: AbortSignal,
-  ): Promise<boolean>;
-}
-
 /**
  * Statistics of Envoys, in Prometheus' text format, whose clusters are named
  * `NAMESPACE_SERVICE_PORT` (as Contour does). Readings are shared by all
@@ -64,7 +43,7 @@ export function createEnvoyMetrics(options: {
   /** One for each Envoy; see `readGatewayMetrics`. */
   urls: URL[];
   clock?: () => number;
-}): GatewayMetrics {
+}): DataPlane {
   const { urls, clock = Date.now } = options;
   const kept: Array<{ atMs: number; reading: Reading }> = [];
   let latest: { atMs: number; reading: Promise<Reading> } | undefined;

@@ -1,5 +1,5 @@
 import { TrafficRoute } from '@slipway/backstage-plugin-delivery-common';
-import { KubeObject } from '../client';
+import { KubeObject } from '../../client';
 import {
   grouped,
   refsOf,
@@ -8,9 +8,9 @@ import {
   weightOf,
   withShares,
 } from './gatewayRules';
-import { ADDED_RULES_ANNOTATION } from '../names';
-import { readRoutes } from './marks';
-import { Backends } from './router';
+import { ADDED_RULES_ANNOTATION } from '../../names';
+import { readRoutes } from '../marks';
+import { Backends } from '../router';
 import {
   asksFor,
   HeaderRoute,
@@ -21,7 +21,7 @@ import {
   mirrorOf,
   withFilters,
 } from './ruleRoutes';
-import { sameValue } from './write';
+import { sameValue } from '../write';
 
 /* What a Gateway API route does with requests beside its weights. */
 

@@ -3,10 +3,10 @@ import {
   TrafficRoute,
   TrafficShare,
 } from '@slipway/backstage-plugin-delivery-common';
-import { KubeObject } from '../client';
+import { KubeObject } from '../../client';
 import { gatewayApi } from './gatewayApi';
-import { marks } from './marks';
-import { Backends } from './router';
+import { marks } from '../marks';
+import { Backends } from '../router';
 
 const COPY = /^(shop|grpc)-(g\d)$/;
 const backends: Backends = {

@@ -1,10 +1,10 @@
 import { createServer, Server } from 'node:http';
 import { AddressInfo } from 'node:net';
 import { ConfigReader } from '@backstage/config';
-import { KubeObject } from '../client';
+import { KubeObject } from '../../client';
 import { gatewayApi } from './gatewayApi';
 import { createEnvoyMetrics } from './gatewayMetrics';
-import { LiveTraffic } from './live';
+import { LiveTraffic } from '../live';
 import { readGatewayMetrics } from './readGatewayMetrics';
 
 const quiet = new AbortController().signal;

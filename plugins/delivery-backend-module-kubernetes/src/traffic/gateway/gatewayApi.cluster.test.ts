@@ -3,14 +3,14 @@ import {
   TrafficState,
 } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
-import { describeOnCluster, startLoad } from '../testing';
+import { describeOnCluster, startLoad } from '../../testing';
 import {
   openTrafficWorld,
   quiet,
   toShares,
   TrafficTarget,
   TrafficWorld,
-} from './__testUtils__/trafficWorld';
+} from '../__testUtils__/trafficWorld';
 
 jest.setTimeout(240_000);
 

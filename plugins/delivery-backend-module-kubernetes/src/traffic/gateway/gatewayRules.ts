@@ -1,8 +1,8 @@
 import { TrafficShare } from '@slipway/backstage-plugin-delivery-common';
-import { KubeObject } from '../client';
-import { Backends } from './router';
+import { KubeObject } from '../../client';
+import { Backends } from '../router';
 import { Rule as RuleRoutes } from './ruleRoutes';
-import { distribute } from './weights';
+import { distribute } from '../weights';
 
 /* How a rule of a Gateway API route divides requests among backends. */
 
