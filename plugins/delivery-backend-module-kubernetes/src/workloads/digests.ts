@@ -118,7 +118,8 @@ export function createDigestCheck(
       } else if (!Array.isArray(platforms) && asksFor(pod, image, wanted)) {
         // It may be the index' image of this platform, or anything else.
         delete digests[image];
-      } else if (deployment) {
+      } else if (deployment && !pod.metadata.deletionTimestamp) {
+        // One that is on its way out is told with what it runs, and accuses nobody.
         cause ??= mismatch({ image, wanted, digest, pod, deployment });
       }
     }
@@ -156,7 +157,9 @@ export function createDigestCheck(
  * rewritten on its way in, and no registry has to be asked to know that.
  */
 function asksFor(pod: Pod, image: string, wanted: Digest): boolean {
-  const wantedImages = readImages(pod.metadata.annotations?.[IMAGES_ANNOTATION]);
+  const wantedImages = readImages(
+    pod.metadata.annotations?.[IMAGES_ANNOTATION],
+  );
   return (pod.spec?.containers ?? []).every(
     container =>
       container.image === undefined ||

@@ -82,7 +82,7 @@ function fieldEdits(deployment: PodOwner): Drift[] {
   const about = `${kind}/${metadata.name}`;
   return fieldsOfOthers(metadata.managedFields).flatMap(
     ({ manager, atMs, fields }): Drift[] => {
-      const changed = fields.filter(isOurField).sort();
+      const changed = fields.filter(isOurField).sort(byWeight);
       return changed.length === 0
         ? []
         : [
@@ -99,6 +99,13 @@ function fieldEdits(deployment: PodOwner): Drift[] {
           ];
     },
   );
+}
+
+/** What runs first: a list is cut off where it gets long. */
+function byWeight(a: string, b: string): number {
+  const weight = (field: string) =>
+    [IMAGE.test(field), field.startsWith('.spec.'), true].indexOf(true);
+  return weight(a) - weight(b) || (a < b ? -1 : 1);
 }
 
 /** Values are told of images only: any other field may hold a secret. */

@@ -72,7 +72,9 @@ async function openHands(
     kubectl: (...args) => kubectl('--namespace', namespace, ...args),
     async now() {
       const { items } = await deployments();
-      const found = items.find(({ metadata: { name } }) => name === metadata.name);
+      const found = items.find(
+        ({ metadata: { name } }) => name === metadata.name,
+      );
       if (!found) {
         throw new Error(`The Deployment ${metadata.name} is gone`);
       }
@@ -125,12 +127,22 @@ describeOnCluster('Drift by kubectl, where the environment says repair', () => {
     const { failures } = await load.stop();
     expect(failures).toEqual([]);
     expect(await events()).toEqual([
-      expect.stringMatching(new RegExp(`^drift-found: .*"${by}" at 20`)),
-      expect.stringMatching(new RegExp(`^drift-repaired: .*"${by}" at 20`)),
+      expect.stringMatching(new RegExp(`^drift-found: .*"${by}"`)),
+      expect.stringMatching(new RegExp(`^drift-repaired: .*"${by}"`)),
     ]);
-    const { drift } = await engine.view();
-    expect(drift).toMatchObject({ found: [], instances: [] });
-    expect(drift.repairedAtMs).toHaveLength(1);
+    const repairs = await poll(
+      'what ran something else has ended',
+      async () => {
+        const { drift } = await engine.view();
+        return (
+          drift.found.length === 0 &&
+          drift.instances.length === 0 &&
+          drift.repairedAtMs
+        );
+      },
+      60_000,
+    );
+    expect(repairs).toHaveLength(1);
   }
 
   it('kubectl set image: written again, users lose nothing', async () => {
@@ -139,11 +151,12 @@ describeOnCluster('Drift by kubectl, where the environment says repair', () => {
     await expectRepaired('kubectl-set', () =>
       hands.kubectl('set', 'image', `deployment/${deployment}`, `app=${other}`),
     );
+    expect(imageOf(await hands.now())).not.toBe(other);
   });
 
   it('kubectl rollout undo: what is stable comes back in place', async () => {
     await open(IN_PLACE, ['first', 'second']);
-    await expectRepaired('kubectl-rollout', () =>
+    await expectRepaired('kubectl', () =>
       hands.kubectl('rollout', 'undo', `deployment/${hands.deployment}`),
     );
     const { version } = await hands.engine.world.request(hands.engine.target);
@@ -154,7 +167,11 @@ describeOnCluster('Drift by kubectl, where the environment says repair', () => {
     await open(CANARY, ['first']);
     const { deployment, engine, now } = hands;
     const scale = (replicas: number) =>
-      hands.kubectl('scale', `deployment/${deployment}`, `--replicas=${replicas}`);
+      hands.kubectl(
+        'scale',
+        `deployment/${deployment}`,
+        `--replicas=${replicas}`,
+      );
     await expectRepaired('kubectl', () => scale(4));
     const [firstMs] = (await engine.view()).drift.repairedAtMs;
     await scale(1);
@@ -208,7 +225,9 @@ describeOnCluster('Drift by kubectl, where the environment says tell', () => {
     expect(imageOf(after)).toBe(other);
     expect(after.metadata.generation).toBe(generation);
     expect(await hands.events()).toEqual([
-      expect.stringMatching(/^drift-found: .*\.image was changed by "kubectl-set"/),
+      expect.stringMatching(
+        /^drift-found: .*\.image was changed by "kubectl-set"/,
+      ),
     ]);
     const view = await engine.view();
     expect(view.environment.drift).toBe('tell');

@@ -150,6 +150,12 @@ export async function openEngineWorld(
   const detail = (id: string) =>
     api<DeploymentDetail>('GET', `deployments/${id}`);
 
+  async function view(): Promise<TargetView> {
+    const path = `services/${target.service.replace(':', '/')}/overview`;
+    const { targets } = await api<ServiceOverview>('GET', path);
+    return targets[0];
+  }
+
   const until: EngineWorld['until'] = async (id, what, is) => {
     let last: DeploymentDetail | undefined;
     try {
@@ -230,16 +236,14 @@ export async function openEngineWorld(
           PATIENCE_MS,
         );
       } catch (error) {
-        throw new Error(`${error}. ${describeDeployment(last)}`, {
+        const { drift } = await view();
+        const seen = `${describeDeployment(last)}\n${JSON.stringify(drift)}`;
+        throw new Error(`${error}. ${seen}`, {
           cause: error,
         });
       }
     },
-    async view() {
-      const path = `services/${target.service.replace(':', '/')}/overview`;
-      const { targets } = await api<ServiceOverview>('GET', path);
-      return targets[0];
-    },
+    view,
     command: (id, verb) =>
       api('POST', `deployments/${id}/commands`, { verb, reason: 'a test' }),
     commandTarget: (verb, reason = 'a test') =>
