@@ -61,8 +61,10 @@ function start({ settings, namespace, workloads, instances }) {
       .status()
       .filter(({ status }) => status.state === 'lost')
       .map(({ kind, status }) => `${kind} not read (${status.reason})`);
+    // Others who use the cluster have none in this namespace.
+    const lacking = [...latest].filter(([name]) => !whole.has(name));
     const [service, state] =
-      [...latest].find(([name]) => !whole.has(name)) ?? [];
+      lacking.find(([, { known }]) => known?.length !== 0) ?? lacking[0] ?? [];
     const example = service && [
       `${service} has ${
         state.known?.length ?? state.unknown
