@@ -122,6 +122,7 @@ describeOnCluster('What others change of what was deployed', () => {
           message: expect.stringMatching(message),
           by,
           atMs: expect.any(Number),
+          fields: [expect.objectContaining({ field: expect.any(String) })],
         },
       ]);
       // Without the right to it nothing is written over, with it all is.
