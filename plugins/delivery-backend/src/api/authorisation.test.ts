@@ -148,7 +148,7 @@ describe.each(DATABASES)('who may do what, on %s', database => {
         objects: [],
         images: {},
         replicas: 1,
-        ignored: [],
+        ignored: ['spec.template.spec.hostNetwork'],
         references: [
           {
             kind: 'Secret',
@@ -179,6 +179,7 @@ describe.each(DATABASES)('who may do what, on %s', database => {
         body.newInCanary?.lines.map(({ text }: { text: string }) => text),
       ).toEqual(expected);
       expect(body.traffic).toEqual(traffic);
+      expect(body.ignored).toEqual(['spec.template.spec.hostNetwork']);
       expect(body.notRestorable).toEqual([
         expect.stringMatching(/^Secret "till" \(key api\): what it holds when/),
       ]);

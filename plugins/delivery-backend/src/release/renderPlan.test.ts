@@ -138,10 +138,13 @@ it('keeps what it refers to, and has another id only for what comes back with it
   const next = await withReference({ ...versioned, version: '4' });
   expect(new Set([plain.id, pinned.id, next.id]).size).toBe(3);
   expect(await world.store.plans.get(pinned.id)).toEqual(pinned);
-  expect(await world.store.plans.references(pinned.id)).toEqual([
-    { ...versioned, version: '3' },
-  ]);
-  expect(await world.store.plans.references('gone')).toEqual([]);
+  const { references, ignored } = await world.store.plans.remarks(pinned.id);
+  expect(ignored).toEqual(pinned.ignored);
+  expect(references).toEqual([{ ...versioned, version: '3' }]);
+  expect(await world.store.plans.remarks('gone')).toEqual({
+    references: [],
+    ignored: [],
+  });
   // What is only observed changes without us.
   const observed = { kind: 'Secret', name: 'till', restorable: false };
   expect((await withReference({ ...observed, version: '1' })).id).toBe(

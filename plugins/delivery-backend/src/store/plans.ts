@@ -68,12 +68,15 @@ export function createPlansStore(
       });
     },
 
-    async references(id) {
+    async remarks(id) {
       const row: Pick<DbPlan, 'data'> | undefined = await db()('plans')
         .where({ id })
         .first('data');
       const data: PlanData | undefined = row && JSON.parse(row.data);
-      return data?.references ?? [];
+      return {
+        references: data?.references ?? [],
+        ignored: data?.ignored ?? [],
+      };
     },
 
     async get(id) {

@@ -200,6 +200,11 @@ export interface DeploymentDetail {
    */
   notRestorable: string[];
   /**
+   * What the manifests say and this environment does not do, a line each:
+   * "HorizontalPodAutoscaler: ignored". Empty as long as no Plan was made.
+   */
+  ignored: string[];
+  /**
    * What the new version logged and stable did not, once it failed or waits for
    * a person. Only for who may read the service's logs.
    */

@@ -74,11 +74,11 @@ export class DefaultDeployments implements DeploymentsService {
         store.deployments.evidence(id),
       ],
     );
-    const references =
-      evidence.references ??
-      (deployment.planId
-        ? await store.plans.references(deployment.planId)
-        : []);
+    const remarks =
+      deployment.planId === undefined
+        ? undefined
+        : await store.plans.remarks(deployment.planId);
+    const references = evidence.references ?? remarks?.references ?? [];
     const mayReadLogs = context.grants.decide(deliveryLogsReadPermission, {
       service: target.service,
       owner: row?.owner,
@@ -123,6 +123,7 @@ export class DefaultDeployments implements DeploymentsService {
         }),
       ),
       notRestorable: notRestorable(references),
+      ignored: remarks?.ignored ?? [],
       ...(mayReadLogs && evidence.logs ? { newInCanary: evidence.logs } : {}),
       traffic: evidence.traffic ?? [],
     };

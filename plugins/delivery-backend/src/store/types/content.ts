@@ -4,8 +4,11 @@ import { Plan, PlanReference } from '@slipway/backstage-plugin-delivery-node';
 export interface PlansStore {
   put(plan: Plan): Promise<void>;
   get(id: string): Promise<Plan | undefined>;
-  /** What the Plan refers to and does not contain, without reading its objects. */
-  references(id: string): Promise<PlanReference[]>;
+  /** What is to be told of the Plan, without reading its objects. */
+  remarks(id: string): Promise<{
+    references: PlanReference[];
+    ignored: string[];
+  }>;
 }
 
 export interface BlobsStore {

@@ -124,8 +124,24 @@ export function DeploymentBody(props: {
         </Typography>
         <EventList events={detail.events} />
       </section>
+      <Ignored lines={detail.ignored} />
       <AuditLine detail={detail} />
     </div>
+  );
+}
+
+/** What the manifests say and the environment does not do. */
+function Ignored({ lines }: { lines: string[] }) {
+  const t = useDeliveryTranslation();
+  return lines.length === 0 ? null : (
+    <Typography variant="body2" component="details">
+      <summary>{t('deployment.ignored', { count: lines.length })}</summary>
+      <ul>
+        {lines.map(line => (
+          <li key={line}>{line}</li>
+        ))}
+      </ul>
+    </Typography>
   );
 }
 

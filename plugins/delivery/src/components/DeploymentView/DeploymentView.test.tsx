@@ -30,6 +30,7 @@ function rolledBack(): FakeDeliveryApi {
     { generation, percent },
   ];
   api.detail = deploymentDetail(shown, {
+    ignored: ['autoscaling/v2/HorizontalPodAutoscaler/shop: ignored'],
     traffic: [
       { atMs: startedAtMs, asked: shares(0) },
       { atMs: startedAtMs + 1_000, asked: shares(10) },
@@ -80,6 +81,12 @@ describe('DeploymentView', () => {
       await screen.findByRole('img', {
         name: /success-rate: canary 93.9 %, threshold at least 99 %/,
       }),
+    ).toBeInTheDocument();
+    expect(
+      screen.getByText('1 thing in the manifests is not done here'),
+    ).toBeInTheDocument();
+    expect(
+      screen.getByText('autoscaling/v2/HorizontalPodAutoscaler/shop: ignored'),
     ).toBeInTheDocument();
     // The reason is said once; the pane of the step shows what stands behind it.
     expect(screen.getAllByText(/6.1 % of canary requests failed/)).toHaveLength(

@@ -30,6 +30,8 @@ export const deployment = {
   audit: 'Audit',
   auditLine: '{{kind}} started by {{who}} {{when}}: {{cause}}',
   pendingCommand: '{{verb}} by {{who}} waits for the engine',
+  ignored_one: '{{count}} thing in the manifests is not done here',
+  ignored_other: '{{count}} things in the manifests are not done here',
   backOn: 'Traffic is back on {{version}} since {{when}}.',
   newInCanary: {
     title: 'New in the canary',
