@@ -96,7 +96,10 @@ describe('What a pod really runs', () => {
   ])(
     'is known to be something else where the pod itself asks for %s, with or without a registry',
     async (_what, image) => {
-      const rewritten = { ...pod, spec: { containers: [{ name: 'till', image }] } };
+      const rewritten = {
+        ...pod,
+        spec: { containers: [{ name: 'till', image }] },
+      };
       for (const using of [createDigestCheck(), checked]) {
         const instance = await using.check(
           running(OTHER),
