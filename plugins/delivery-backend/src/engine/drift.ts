@@ -23,9 +23,11 @@ export function heedDrift(options: {
   /** As it was decided. */
   record: TargetRecord;
   world: World;
+  /** Why the last write did not succeed. */
+  trouble?: string;
   nowMs: number;
 }): { record: TargetRecord; repairs: boolean; wakeAtMs?: number } {
-  const { context, changes, record, world, nowMs } = options;
+  const { context, changes, record, world, trouble, nowMs } = options;
   const { target, hold } = changes.row;
   const { drift, repair, events, wakeAtMs } = decideDrift({
     record,
@@ -33,6 +35,7 @@ export function heedDrift(options: {
     mode: context.environments.get(target.environment)?.drift ?? 'tell',
     busy: activeRollout(record.rollout) !== undefined,
     held: hold !== undefined,
+    trouble,
     nowMs,
   });
   // On the timeline of what brought what runs: that is where people look.

@@ -240,6 +240,7 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
     changes,
     record: { ...decision.record, applied: before.applied, stableHealth },
     world,
+    trouble: memory.trouble?.reason.message,
     nowMs,
   });
   changes.row = { ...changes.row, record: heeded.record };

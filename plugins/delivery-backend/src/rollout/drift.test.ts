@@ -256,6 +256,26 @@ describe('Drift', () => {
     expect(target.writes).toHaveLength(1);
   });
 
+  it('that is not written for another reason says that reason', () => {
+    const drift: DriftState = {
+      found: [edit('kubectl', 5)],
+      sinceMs: 1,
+      repairs: [1],
+      repairing: { revision: 8, atMs: 1 },
+    };
+    const known: WorkloadsState = { generations: [], drift: drift.found };
+    const { drift: after } = decideDrift({
+      record: { ...emptyRecord(), drift },
+      workloads: { known, observedAtMs: 1, reflects: 7 },
+      mode: 'repair',
+      busy: false,
+      held: false,
+      trouble: 'did not answer in 5000 ms',
+      nowMs: 10 * MINUTE_MS,
+    });
+    expect(after?.left?.message).toMatch(/did not answer in 5000 ms/);
+  });
+
   it('is not guessed while nothing is known', () => {
     const drift: DriftState = {
       found: [edit('kubectl', 5)],

@@ -40,6 +40,8 @@ export interface DriftInput {
   busy: boolean;
   /** A hold is set: it is told, and nothing is done by itself. */
   held: boolean;
+  /** Why the last write did not succeed. */
+  trouble?: string;
   nowMs: number;
 }
 
@@ -271,7 +273,7 @@ function considerRepair(
 }
 
 function lookAtRepair(
-  { record, workloads, nowMs, mode }: DriftInput,
+  { record, workloads, nowMs, mode, trouble }: DriftInput,
   drift: DriftState & Required<Pick<DriftState, 'repairing'>>,
   found: Drift[],
 ): DriftOutput {
@@ -291,7 +293,7 @@ function lookAtRepair(
       {
         code: 'drift-not-repaired',
         message: `It could not be written again: ${
-          record.conflict?.message ?? describe(before)
+          record.conflict?.message ?? trouble ?? describe(before)
         }`,
         action: 'Take over to try once more',
       },

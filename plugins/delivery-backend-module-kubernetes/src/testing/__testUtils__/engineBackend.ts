@@ -101,6 +101,10 @@ export async function startEngineBackend(
         deps: {},
         factory: () => scheduler,
       }),
+      // To find out why something did not happen.
+      ...(process.env.SLIPWAY_TEST_LOG
+        ? [mockServices.rootLogger.factory({ level: 'debug' })]
+        : []),
       catalogServiceMock.factory({ entities: [componentOf(target)] }),
       mockServices.rootConfig.factory({
         data: {
