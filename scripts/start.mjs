@@ -4,6 +4,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { makeCatalog, makeRepository } from './example.mjs';
@@ -54,23 +55,21 @@ await makeCatalog(
 );
 
 say(made ? 'made the example repository' : 'the example repository is there');
-say(
+const shown = file => path.relative(process.cwd(), file) || '.';
+const summary = [
   'portal    http://localhost:3000  (enter as guest, then open Checkout > Delivery)',
-);
-say('backend   http://localhost:7007/api/delivery');
-say(
-  `data      ${
-    path.relative(process.cwd(), data) || '.'
-  }  (delete it to begin again)`,
-);
-say(
-  `commits   ${path.relative(
-    process.cwd(),
+  'backend   http://localhost:7007/api/delivery',
+  `data      ${shown(data)}  (delete it to begin again)`,
+  `commits   ${shown(
     path.join(repositories, 'storefront'),
   )}  (a git repository: add your own)`,
-);
-if (!onKubernetes)
-  say('the services go on when this stops; end them with: npm start -- --stop');
+  ...(onKubernetes
+    ? []
+    : [
+        'the services go on when this stops; end them with: npm start -- --stop',
+      ]),
+];
+say('starts the portal');
 
 const require = createRequire(import.meta.url);
 const cli = path.join(
@@ -102,3 +101,23 @@ const child = spawn(
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.on(signal, () => child.kill(signal));
 child.on('close', code => process.exit(code ?? 0));
+
+/** Whether something answers there; what it says is its own affair. */
+async function answers(url) {
+  try {
+    const { ok } = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    return ok;
+  } catch {
+    return false;
+  }
+}
+
+// What stands at the top has long scrolled away when the portal can be used.
+const startedAtMs = Date.now();
+for (const url of [
+  'http://localhost:7007/.backstage/health/v1/readiness',
+  'http://localhost:3000',
+])
+  while (!(await answers(url))) await delay(500);
+say(`ready after ${Math.round((Date.now() - startedAtMs) / 1000)} s`);
+summary.forEach(say);

@@ -40,8 +40,11 @@ export async function signIn(browser, options = {}) {
   const page = await context.newPage();
   // Generous: a machine may be busy with other things.
   page.setDefaultTimeout(120_000);
-  await page.goto(FRONTEND, { waitUntil: 'domcontentloaded' });
+  // Not the catalog: it writes its filters into whatever address stands there
+  // by then. And nothing is opened before the router hears of it.
+  await page.goto(`${FRONTEND}/delivery`, { waitUntil: 'domcontentloaded' });
   await enter(page);
+  await shown(page);
   return page;
 }
 
@@ -56,9 +59,13 @@ async function enter(page) {
 export async function open(page, path) {
   if (new URL(page.url()).pathname === path) {
     // A page that shows what was typed into it before is not a new one.
-    await go(page, '/');
+    await go(page, '/settings');
   }
   await go(page, path);
+  await shown(page);
+}
+
+async function shown(page) {
   await page
     .getByRole('main')
     .or(page.getByRole('tab'))

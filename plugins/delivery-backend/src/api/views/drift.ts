@@ -61,7 +61,9 @@ function actionOn(
     return 'What was deployed is being written again';
   }
   if (drift?.left) {
-    return [`Not put right by itself: ${drift.left.message}`, drift.left.action]
+    // What was changed stands beside it already.
+    const why = drift.left.message.replace(`: ${drifted.message}`, '');
+    return [`Not put right by itself: ${why}`, drift.left.action]
       .filter(Boolean)
       .join('. ');
   }
