@@ -94,6 +94,8 @@ export async function settled(page) {
 
 export async function screenshot(page, name) {
   await settled(page);
+  // What it rests on shows its tip over what is beside it.
+  await page.mouse.move(0, 0);
   const file = path.join(root, 'docs', 'screenshots', `${name}.png`);
   fs.mkdirSync(path.dirname(file), { recursive: true });
   await page.screenshot({ path: file, animations: 'disabled' });
