@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { answers } from './answers.mjs';
 import { makeCatalog, makeRepository } from './example.mjs';
 import { prepareKubernetes } from './kubernetes/prepare.mjs';
 
@@ -102,22 +103,12 @@ for (const signal of ['SIGINT', 'SIGTERM'])
   process.on(signal, () => child.kill(signal));
 child.on('close', code => process.exit(code ?? 0));
 
-/** Whether something answers there; what it says is its own affair. */
-async function answers(url) {
-  try {
-    const { ok } = await fetch(url, { signal: AbortSignal.timeout(2_000) });
-    return ok;
-  } catch {
-    return false;
-  }
-}
-
 // What stands at the top has long scrolled away when the portal can be used.
 const startedAtMs = Date.now();
 for (const url of [
   'http://localhost:7007/.backstage/health/v1/readiness',
   'http://localhost:3000',
 ])
-  while (!(await answers(url))) await delay(500);
+  while (!(await answers(url).catch(() => false))) await delay(500);
 say(`ready after ${Math.round((Date.now() - startedAtMs) / 1000)} s`);
 summary.forEach(say);

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answers } from '../../scripts/answers.mjs';
 
 export const root = path.resolve(
   path.dirname(fileURLToPath(import.meta.url)),
@@ -42,12 +43,6 @@ export async function until(
     }
     await new Promise(resolve => setTimeout(resolve, everyMs));
   }
-}
-
-async function answers(url) {
-  const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
-  await response.arrayBuffer();
-  return response.ok;
 }
 
 export class Portal {

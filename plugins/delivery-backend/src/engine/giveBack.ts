@@ -8,10 +8,11 @@ import { Connection } from '@slipway/backstage-plugin-delivery-node';
 import {
   decideGiveBack,
   emptyRecord,
+  GiveBackStep,
   giveBackDeadlineMs,
   isStepDue,
 } from '../rollout';
-import { LeaseLostError, TargetRow } from '../store';
+import { LeaseLostError } from '../store';
 import { Changes, save } from './changes';
 import { backOffMs, EngineContext, TargetMemory } from './context';
 import { isStaleEpoch, markForeign } from './foreignEpoch';
@@ -29,18 +30,21 @@ import { cancelOverdue } from './waiting';
  * once stays known.
  */
 
-/** Pods start and gateways hear of routes within seconds. */
-const AGAIN_MS = 500;
-
-export async function lookAtGiveBack(options: {
+interface Look {
   context: EngineContext;
   changes: Changes;
   keeper: LeaseKeeper;
   connection: Connection;
   memory: TargetMemory;
   giveBack: GiveBackProgress;
-  open: Deployment[];
-}): Promise<RoundResult> {
+}
+
+/** Pods start and gateways hear of routes within seconds. */
+const AGAIN_MS = 500;
+
+export async function lookAtGiveBack(
+  options: Look & { open: Deployment[] },
+): Promise<RoundResult> {
   const { context, changes, keeper, memory, giveBack, open } = options;
   const taken = isStepDue(giveBack) ? await tryStep(options) : undefined;
   if (taken && 'isForeign' in taken) {
@@ -59,11 +63,18 @@ export async function lookAtGiveBack(options: {
     changes.row = { ...row, record: decision.record };
     changes.event(decision.event);
   } else {
+    const { by, overdue } = decision.giveBack;
     changes.row = {
       ...row,
       record: { ...row.record, giveBack: decision.giveBack },
       // A person is asked: nothing may be deployed there by itself meanwhile.
-      ...(decision.giveBack.overdue && { hold: row.hold ?? holdOf(decision) }),
+      ...(overdue && {
+        hold: row.hold ?? {
+          by,
+          sinceMs: overdue.sinceMs,
+          reason: overdue.reason.message,
+        },
+      }),
     };
     if (decision.event) {
       changes.event(decision.event);
@@ -100,28 +111,10 @@ function endOverdue(changes: Changes, open: Deployment[]): Deployment[] {
   );
 }
 
-function holdOf(decision: {
-  giveBack: GiveBackProgress;
-}): NonNullable<TargetRow['hold']> {
-  const { by, overdue, sinceMs } = decision.giveBack;
-  return {
-    by,
-    sinceMs: overdue?.sinceMs ?? sinceMs,
-    reason: overdue?.reason.message ?? 'Given back',
-  };
-}
-
 /** Takes the next step. What fails is tried again until the deadline. */
-async function tryStep(options: {
-  context: EngineContext;
-  changes: Changes;
-  keeper: LeaseKeeper;
-  connection: Connection;
-  memory: TargetMemory;
-  giveBack: GiveBackProgress;
-}): Promise<
-  { done: boolean; message: string } | (RoundResult & { isForeign: true })
-> {
+async function tryStep(
+  options: Look,
+): Promise<GiveBackStep | (RoundResult & { isForeign: true })> {
   const { context, changes, keeper, connection, memory } = options;
   const { row } = changes;
   try {
@@ -153,13 +146,7 @@ async function tryStep(options: {
   }
 }
 
-async function step(options: {
-  context: EngineContext;
-  changes: Changes;
-  keeper: LeaseKeeper;
-  connection: Connection;
-  giveBack: GiveBackProgress;
-}): Promise<{ done: boolean; message: string }> {
+async function step(options: Look): Promise<GiveBackStep> {
   const { context, changes, keeper, connection, giveBack } = options;
   const { target, record } = changes.row;
   const call = connection.giveBack?.bind(connection);

@@ -82,14 +82,15 @@ export function decideGiveBack(options: {
   if (overdue) {
     return nowMs < overdue.deadlineMs
       ? { next: 'wait', giveBack }
-      : nobodyDecided(record, overdue.reason);
+      : nobodyDecided(record, overdue.reason, nowMs);
   }
+  const deadlineMs = deadlineOf(giveBack);
   const now: GiveBackProgress = {
     ...giveBack,
     ...(step && { message: step.message }),
-    deadlineMs: deadlineOf(giveBack),
+    deadlineMs,
   };
-  if (nowMs < deadlineOf(now)) {
+  if (nowMs < deadlineMs) {
     return { next: 'wait', giveBack: now };
   }
   const reason = giveBackOverdue(now);
@@ -143,10 +144,11 @@ export function keepTarget(
 function nobodyDecided(
   record: TargetRecord,
   reason: Reason,
+  nowMs: number,
 ): GiveBackDecision & { next: 'keep' } {
   return {
     next: 'keep',
-    record: keepTarget(record, { force: false, nowMs: 0 }),
+    record: keepTarget(record, { force: false, nowMs }),
     event: {
       type: 'give-back-ended',
       level: 'warning',

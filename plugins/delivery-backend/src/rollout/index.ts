@@ -10,6 +10,7 @@ export {
   keepTarget,
   retryGiveBack,
   startGiveBack,
+  type GiveBackStep,
 } from './giveBack';
 export { lower, type Program } from './lower';
 export { sameRoutes } from './routes';

@@ -65,19 +65,16 @@ export class DefaultDeployments implements DeploymentsService {
     const { store } = this.#deps;
     const deployment = await this.#deployment(id);
     const target = targetOf(deployment);
-    const [row, release, events, pendingCommands, evidence] = await Promise.all(
-      [
+    const { planId } = deployment;
+    const [row, release, events, pendingCommands, evidence, remarks] =
+      await Promise.all([
         store.targets.get(target),
         store.releases.get(deployment.releaseId),
         store.deployments.events({ deploymentId: id, limit: DETAIL_EVENTS }),
         store.commands.pending([id, stringifyTarget(target)]),
         store.deployments.evidence(id),
-      ],
-    );
-    const remarks =
-      deployment.planId === undefined
-        ? undefined
-        : await store.plans.remarks(deployment.planId);
+        planId === undefined ? undefined : store.plans.remarks(planId),
+      ]);
     const references = evidence.references ?? remarks?.references ?? [];
     const mayReadLogs = context.grants.decide(deliveryLogsReadPermission, {
       service: target.service,
