@@ -35,7 +35,13 @@ if [ ! -x "$kit" ]; then
 fi
 say 'bringing a cluster up'
 "$kit" build >&2
-"$kit" up >&2
+# A kubelet whose runtime does not answer yet ends, and that node never gets
+# ready: what does not run is started again by another time.
+for attempt in 1 2 3; do
+  if "$kit" up >&2; then break; fi
+  if [ "$attempt" = 3 ]; then exit 1; fi
+  say 'not all of it came up; once more'
+done
 # For the suites with BuildKit.
 "$kit" start buildkit >&2
 "$kit" env

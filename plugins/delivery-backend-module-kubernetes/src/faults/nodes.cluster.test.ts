@@ -91,9 +91,17 @@ describeWithControl('A canary on a node that goes', control => {
     first = await bringFirst(engine);
   });
   afterEach(async () => {
-    await control.restore();
-    await poll('the node is there again', isReady, PATIENCE_MS);
     await cordon(false);
+    await control.restore();
+    await poll(
+      'the node is there again',
+      async () => {
+        // A kubelet whose runtime does not answer yet ends, for good.
+        await control.start('kubelet2');
+        return await isReady();
+      },
+      PATIENCE_MS,
+    );
   });
   afterAll(() => engine?.close());
 
