@@ -6,7 +6,7 @@ import {
 } from '@slipway/backstage-plugin-delivery-node';
 import { checkAccess } from './access';
 import { createPlanObjects } from './apply';
-import { shareLists } from './client';
+import { readRecent, shareLists } from './client';
 import { ClusterAccess } from './clusterAccess';
 import { createPlanDiff } from './diff';
 import { createGiveBack } from './giveBack';
@@ -69,10 +69,13 @@ export function createKubernetesConnection(
   const digests = createDigestCheck(
     options.registry && createPlatformDigests(options.registry),
   );
+  // A step of a rollout reads what the step before it has written, and waits
+  // for nothing else.
+  const recent = { ...cluster, client: readRecent(cluster.client) };
   // A look of the engine reads workloads, traffic and who leads at once.
-  const seen = { ...cluster, client: shareLists(cluster.client) };
+  const seen = { ...cluster, client: shareLists(recent.client) };
   const traffic = createClusterTraffic({
-    cluster,
+    cluster: recent,
     seen,
     logger,
     watched,
@@ -87,7 +90,7 @@ export function createKubernetesConnection(
   });
   const objects = createPlanObjects({ cluster, traffic, policy });
   const workloads = createWorkloads({
-    cluster,
+    cluster: recent,
     seen,
     traffic,
     policy,
@@ -117,7 +120,7 @@ export function createKubernetesConnection(
       glance: createWorkloadsGlance({ cluster, watch }),
     },
     traffic,
-    delegated: createDelegatedRollout({ cluster, seen }),
+    delegated: createDelegatedRollout({ cluster: recent, seen }),
     objects: {
       ...objects,
       diff: createPlanDiff({ cluster }),

@@ -67,3 +67,13 @@ export const isNotFound = (error: unknown) => isStatus(error, 404);
 export const isConflict = (error: unknown) => isStatus(error, 409);
 export const isGone = (error: unknown) => isStatus(error, 410);
 export const isForbidden = (error: unknown) => isStatus(error, 403);
+
+/** The resourceVersion that was asked for is of a time that the API server does not know. */
+export function isTooLargeVersion(error: unknown): boolean {
+  return (
+    error instanceof KubeApiError &&
+    (error.body.details?.causes ?? []).some(
+      ({ reason }) => reason === 'ResourceVersionTooLarge',
+    )
+  );
+}

@@ -3,6 +3,7 @@ import { createAddresses } from './addresses';
 import { createRaw } from './answers';
 import { createDiscovery } from './discovery';
 import { EndpointSource, kubeConfigEndpoint } from './endpoint';
+import { Freshness } from './freshness';
 import { createReads } from './reads';
 import { createStreams } from './streams';
 import { createTransport } from './transport';
@@ -34,13 +35,14 @@ export function createKubeClient(
   const raw = createRaw(cluster, send);
   const discovery = createDiscovery(raw);
   const addresses = createAddresses(cluster, discovery);
+  const freshness = new Freshness();
   return {
     cluster,
     raw,
     resource: discovery.resource,
-    ...createReads(raw, addresses),
-    ...createWrites(raw, addresses),
-    ...createStreams(cluster, send, addresses),
+    ...createReads(raw, addresses, freshness),
+    ...createWrites(raw, addresses, freshness),
+    ...createStreams(cluster, send, addresses, freshness),
     close: () => send.close(),
   };
 }

@@ -1,5 +1,6 @@
 import { Addresses, selectors } from './addresses';
 import { KubeApiError, KubeUnreachableError } from './errors';
+import { Freshness } from './freshness';
 import { readLines } from './lines';
 import { Transport } from './transport';
 import { KubeClient, WatchEvent } from './types';
@@ -13,6 +14,7 @@ export function createStreams(
   cluster: string,
   send: Transport,
   addresses: Addresses,
+  freshness: Freshness,
 ): Pick<KubeClient, 'watch' | 'logs'> {
   return {
     async watch(kind, options, onEvent, signal) {
@@ -37,6 +39,12 @@ export function createStreams(
       try {
         for await (const line of readLines(response.body ?? [])) {
           const event = readEvent(line, cluster, path);
+          freshness.told(
+            kind,
+            event.type === 'BOOKMARK'
+              ? event.resourceVersion
+              : event.object.metadata.resourceVersion,
+          );
           onEvent(
             event.type === 'BOOKMARK'
               ? event

@@ -33,6 +33,7 @@ export interface ManagedFieldsEntry {
   apiVersion?: string;
   time?: string;
   subresource?: string;
+  fieldsType?: 'FieldsV1';
   fieldsV1?: Record<string, unknown>;
 }
 
@@ -61,6 +62,13 @@ export interface ListOptions {
   limit?: number;
   /** Only `metadata` of each object (PartialObjectMetadata). */
   metadataOnly?: boolean;
+  /**
+   * What was the newest two seconds ago will do, as long as everything is in it
+   * that this client has read, written or been told of; see `Freshness`. By
+   * default only the newest that the store has will do, which costs 60 ms where
+   * a kind is quiet.
+   */
+  recent?: boolean;
   /**
    * What is kept of each object of a list, page by page, so that long lists of
    * large objects need little memory; `undefined` leaves it out.
@@ -97,7 +105,10 @@ export type WatchEvent =
   /** Nothing changed up to this resourceVersion. */
   | { type: 'BOOKMARK'; resourceVersion: string };
 
-export interface WatchOptions extends Omit<ListOptions, 'limit' | 'slim'> {
+export interface WatchOptions extends Omit<
+  ListOptions,
+  'limit' | 'slim' | 'recent'
+> {
   resourceVersion: string;
   /** The server has taken the watch: from now on every change comes. */
   onOpen?: () => void;

@@ -1,16 +1,30 @@
 import { Addresses, isUnknownKind, refOf } from './addresses';
 import { isNotFound } from './errors';
-import { KubeClient, KubeObject } from './types';
+import { Freshness } from './freshness';
+import { KubeClient, KubeObject, ObjectRef } from './types';
 
 /** One object made, changed or taken away, on the terms of its caller. */
 export function createWrites(
   raw: KubeClient['raw'],
   addresses: Addresses,
+  freshness: Freshness,
 ): Pick<KubeClient, 'create' | 'apply' | 'patch' | 'delete'> {
+  /** What is read from now on is not older than this write. */
+  function note(
+    kind: Pick<ObjectRef, 'apiVersion' | 'kind'>,
+    written: KubeObject,
+    dryRun: boolean | undefined,
+  ): KubeObject {
+    if (!dryRun) {
+      freshness.told(kind, written.metadata.resourceVersion);
+    }
+    return written;
+  }
+
   return {
     async create(object, { fieldManager, dryRun }, signal) {
       const { namespace } = object.metadata;
-      return await raw<KubeObject>(
+      const written = await raw<KubeObject>(
         {
           method: 'POST',
           path: await addresses.ofKind(object, namespace, signal),
@@ -23,13 +37,14 @@ export function createWrites(
         },
         signal,
       );
+      return note(object, written, dryRun);
     },
     async apply(
       object,
       { fieldManager, force, dryRun, strict = true },
       signal,
     ) {
-      return await raw<KubeObject>(
+      const written = await raw<KubeObject>(
         {
           method: 'PATCH',
           path: await addresses.ofObject(refOf(object), signal),
@@ -44,10 +59,11 @@ export function createWrites(
         },
         signal,
       );
+      return note(object, written, dryRun);
     },
     async patch(ref, patch, { fieldManager, subresource, dryRun }, signal) {
       const path = await addresses.ofObject(ref, signal);
-      return await raw<KubeObject>(
+      const written = await raw<KubeObject>(
         {
           method: 'PATCH',
           path: subresource ? `${path}/${subresource}` : path,
@@ -57,11 +73,12 @@ export function createWrites(
         },
         signal,
       );
+      return note(ref, written, dryRun);
     },
     async delete(ref, options, signal) {
       const { uid, resourceVersion, dryRun } = options;
       try {
-        await raw(
+        const answer = await raw<Partial<KubeObject>>(
           {
             method: 'DELETE',
             path: await addresses.ofObject(ref, signal),
@@ -78,6 +95,15 @@ export function createWrites(
           },
           signal,
         );
+        if (!dryRun) {
+          // The object that is leaving, or only the word that it is gone.
+          freshness.told(
+            ref,
+            answer.kind === 'Status'
+              ? undefined
+              : answer.metadata?.resourceVersion,
+          );
+        }
         return true;
       } catch (error) {
         if (isNotFound(error) && !isUnknownKind(error)) {
