@@ -1,7 +1,6 @@
 import fc from 'fast-check';
-import { KubeObject } from '../client';
+import { isOlder, KubeObject } from '../client';
 import { keyOf, ObjectTable, TableInput } from './objectTable';
-import { isOlder } from './resourceVersion';
 
 /** An API server as far as a watcher can tell: its objects, and what happened in which order. */
 class World {

@@ -1,5 +1,4 @@
-import { KubeObject, WatchEvent } from '../client';
-import { isOlder } from './resourceVersion';
+import { isOlder, KubeObject, WatchEvent } from '../client';
 
 /** What the API server tells about one kind. */
 export type TableInput =
