@@ -111,6 +111,47 @@ describe(
     }
 
     test(
+      'before anything is deployed, the check of an environment says what is missing, and its own command gives it',
+      STORY,
+      async () => {
+        kubectl('delete', 'namespace', 'storefront-staging');
+        await open(page, '/delivery/environments');
+        await page.getByRole('button', { name: 'Check all' }).click();
+        const staging = page.getByRole('region', {
+          name: 'Staging',
+          exact: true,
+        });
+        const fix = staging.getByRole('group', {
+          name: 'What to do: Namespace storefront-staging is there',
+        });
+        await fix.waitFor();
+        await page
+          .getByRole('region', { name: 'Production', exact: true })
+          .getByText(
+            'Rights to deploy to namespace storefront-production: as it should be',
+          )
+          .waitFor({ state: 'attached' });
+        await wholePage(page, 'kubernetes-environments');
+        const command = (await fix.locator('pre').innerText()).trim();
+        assert.match(command, /^kubectl /);
+        kubectl(...command.split(/\s+/).slice(1));
+        // As the platform of the example has it.
+        kubectl(
+          'label',
+          'namespace',
+          'storefront-staging',
+          'pod-security.kubernetes.io/enforce=restricted',
+        );
+        await staging.getByRole('button', { name: /^Check again/ }).click();
+        await staging
+          .getByText(
+            'Rights to deploy to namespace storefront-staging: as it should be',
+          )
+          .waitFor({ state: 'attached' });
+      },
+    );
+
+    test(
       'a first release is built by BuildKit and goes to real pods',
       STORY,
       async () => {

@@ -31,6 +31,7 @@ export function pageStories({ browser, tab }) {
     const checkout = tabOf('checkout');
     pages = {
       delivery: '/delivery',
+      environments: '/delivery/environments',
       card: '/catalog/default/component/checkout',
       tab: checkout,
       'tab-releases': `${checkout}/releases`,
@@ -42,6 +43,18 @@ export function pageStories({ browser, tab }) {
       release: `${checkout}/releases/${blocked.id}`,
     };
   });
+
+  /** Every environment says what its check found. */
+  async function checkAll(on) {
+    await open(on, '/delivery/environments');
+    await on.getByRole('button', { name: 'Check all' }).click();
+    for (const name of ['Staging', 'Production']) {
+      await on
+        .getByRole('region', { name, exact: true })
+        .getByText('slipway-locald answers: as it should be')
+        .waitFor();
+    }
+  }
 
   async function stands(on) {
     await on
@@ -173,6 +186,32 @@ export function pageStories({ browser, tab }) {
     }
     assert.deepEqual(wide, {});
   });
+
+  test(
+    'the environments, each with its check, also on a phone; its services lead to the estate',
+    STORY,
+    async () => {
+      await checkAll(page);
+      await screenshot(page, 'environments');
+      const phone = await signIn(browser(), {
+        viewport: { width: 390, height: 844 },
+      });
+      await checkAll(phone);
+      assert.equal(await overflowOf(phone), 0);
+      assert.deepEqual(await accessibilityProblems(phone, 'main, article'), []);
+      await wholePage(phone, 'phone-environment-checks');
+      await phone.context().close();
+      await page
+        .getByRole('region', { name: 'Production', exact: true })
+        .getByRole('link', { name: '2 services' })
+        .click();
+      await page.getByRole('heading', { name: 'Estate' }).waitFor();
+      await page
+        .getByRole('button', { name: /^Environment/ })
+        .getByText('Production')
+        .waitFor();
+    },
+  );
 
   test('the estate', STORY, async () => {
     await open(page, '/delivery');

@@ -33,6 +33,9 @@ export interface Config {
         | 'hold'
         | 'operate'
         | 'take-over'
+        | 'give-back'
+        /** Of the environments themselves, whatever the services. */
+        | 'check'
       >;
     }>;
     /**

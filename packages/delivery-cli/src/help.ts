@@ -40,14 +40,16 @@ ${COMMON}
   },
   check: {
     summary: 'what an environment lacks, and how to give it',
-    page: `Usage: slipway check --service <ref> --environment <name> [options]
+    page: `Usage: slipway check [--environment <name>] [--service <ref>] [options]
 
-Says which right, kind or version is missing for the service in the
-environment, and how to give it. Ends with an error when deployments cannot
-work without something that is missing.
+Says which right, kind or version is missing, and how to give it: in one
+environment or in all of them, for all that the platform gives to services
+there, or with --service for one service in one environment. Ends with an error
+when deployments cannot work without something that is missing, or when
+something could not be looked at.
 
 Options:
-  -e, --environment <name>  which environment
+  -e, --environment <name>  which environment; default: all, without --service
 ${COMMON}
 `,
   },

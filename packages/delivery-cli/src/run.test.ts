@@ -372,6 +372,68 @@ describe('slipway', () => {
     expect((await check()).code).toBe(0);
   });
 
+  it('checks environments without a service; one that fails leaves the others told', async () => {
+    const environments = ['staging', 'production'].map((name, index) => ({
+      name,
+      title: name,
+      connection: { type: 'kubernetes', name: index ? 'us' : 'eu' },
+    }));
+    const missing = {
+      id: 'rights:shop',
+      title: 'Rights to deploy to namespace shop',
+      status: 'missing',
+      message: 'slipway may not create deployments',
+    };
+    const checks = (name: string) =>
+      `GET /api/delivery/v1/environments/${name}/checks`;
+    answers = {
+      'GET /api/delivery/v1/environments': [{ body: { items: environments } }],
+      [checks('staging')]: [{ body: { items: [missing] } }],
+      [checks('production')]: [error(503, 'Error', 'the cluster is away')],
+    };
+    const all = await slipway('check');
+    expect(all.out.split('\n')).toEqual([
+      'staging (kubernetes eu)',
+      'MISSING  Rights to deploy to namespace shop',
+      '         slipway may not create deployments',
+      '',
+      'production (kubernetes us)',
+      'The backend failed: the cluster is away',
+      '',
+    ]);
+    expect(all.code).toBe(2);
+
+    answers[checks('production')] = [
+      error(403, 'NotAllowedError', 'delivery.environment.check is needed'),
+    ];
+    expect((await slipway('check')).code).toBe(2);
+    expect(await slipway('check', '-e', 'production')).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('delivery.environment.check is needed'),
+    });
+    answers[checks('production')] = [
+      { body: { items: [{ ...missing, status: 'unknown' }] } },
+    ];
+    const unknown = await slipway('check', '-e', 'production', '--json');
+    expect(unknown.code).toBe(2);
+    expect(JSON.parse(unknown.out)).toMatchObject([
+      { environment: 'production', checks: [{ status: 'unknown' }] },
+    ]);
+    answers[checks('production')] = [{ body: { items: [] } }];
+    expect(await slipway('check', '-e', 'production')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('nothing to check'),
+    });
+    expect(await slipway('check', '-e', 'mars')).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('expected one of staging, production'),
+    });
+    expect(await slipway('check', '-s', 'checkout')).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('--environment is missing'),
+    });
+  });
+
   it('rolls back to the release before the one that is stable', async () => {
     answers = {
       [`GET ${SERVICE}/overview`]: [

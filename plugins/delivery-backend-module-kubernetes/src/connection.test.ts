@@ -33,6 +33,7 @@ it('A look of the engine at workloads, traffic and who leads reads each kind onc
       namespaceOf: async () => 'team',
     },
     logger: mockServices.logger.mock(),
+    namespacesIn: () => ['team'],
   });
   const signal = AbortSignal.timeout(30_000);
   try {

@@ -51,6 +51,8 @@ export interface KubernetesConnectionOptions {
   registry?: RegistryAccess;
   /** What manifests may ask for; absent: nothing beyond their own pods. */
   policy?: ManifestPolicy;
+  /** All namespaces that the platform gives to services of an environment. */
+  namespacesIn: (environment: string) => string[];
   /** Where what runs is watched; absent: in all of the cluster. */
   watchedNamespaces?: string[];
 }
@@ -131,11 +133,13 @@ export function createKubernetesConnection(
     live: createLiveSource({ cluster, watch, logger, digests }),
     logs: createLogProvider({ cluster, watch }),
     metrics: [],
-    check: async (target, signal) =>
+    check: async ({ environment, service }, signal) =>
       checkAccess(
         {
           client: cluster.client,
-          namespaces: [await cluster.namespaceOf(target)],
+          namespaces: service
+            ? [await cluster.namespaceOf({ environment, service })]
+            : options.namespacesIn(environment),
           watch: options.watchedNamespaces ? 'namespaces' : 'cluster',
         },
         signal,

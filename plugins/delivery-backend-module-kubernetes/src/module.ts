@@ -12,6 +12,7 @@ import { tellWhatIsMissing } from './access';
 import {
   createClusters,
   createNamespaces,
+  namespacesIn,
   namespacesOn,
   readNamespaces,
   readWatchScope,
@@ -63,6 +64,8 @@ export const deliveryModuleKubernetes = createBackendModule({
             return createKubernetesConnection({
               cluster: { name, client, namespaceOf },
               logger: named,
+              namespacesIn: environment =>
+                namespacesIn(environments, environment),
               watchedNamespaces:
                 watch === 'namespaces' ? namespaces : undefined,
               gatewayMetrics: gatewayMetrics.get(name),

@@ -5,8 +5,11 @@
  */
 export { deliveryPlugin as default } from './plugin';
 export {
+  createDeliveryEnvironmentConditionalDecision,
   createDeliveryServiceConditionalDecision,
   createDeliveryTargetConditionalDecision,
+  deliveryEnvironmentConditions,
+  deliveryEnvironmentResourceRef,
   deliveryServiceConditions,
   deliveryServiceResourceRef,
   deliveryTargetConditions,

@@ -40,6 +40,26 @@ const api = new FakeDeliveryApi();
 api.overview = overview({
   targets: [healthyTarget(), canaryTarget()],
 });
+api.environmentChecks = {
+  staging: [
+    {
+      id: 'version',
+      title: 'Kubernetes 1.28 or newer',
+      status: 'ok',
+      message: 'The cluster runs v1.34.1',
+    },
+  ],
+  production: [
+    {
+      id: 'rights:storefront',
+      title: 'Rights to deploy to namespace storefront',
+      status: 'missing',
+      message:
+        'slipway may not create deployments.apps, which is needed to bring up, scale and remove generations',
+      fix: 'kubectl apply --namespace storefront -f deliver-namespace.yaml',
+    },
+  ],
+};
 api.deployments = [
   deployment({ id: 'deployment-now' }),
   rolledBackDeployment(),

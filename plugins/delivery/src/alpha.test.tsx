@@ -40,6 +40,17 @@ describe('the new frontend system', () => {
     ).toHaveAttribute('href', '/delivery');
   });
 
+  it('has the environments at /delivery/environments', async () => {
+    renderApp({ path: '/delivery/environments' });
+    expect(
+      await screen.findByRole('region', { name: 'Production' }),
+    ).toBeInTheDocument();
+    expect(screen.getByRole('tab', { name: 'Services' })).toHaveAttribute(
+      'href',
+      '/delivery',
+    );
+  });
+
   it('has a tab and a card on components that name a delivery definition', async () => {
     renderApp({ entity: ENTITY });
     expect(

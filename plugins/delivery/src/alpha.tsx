@@ -23,6 +23,7 @@ import { createDeliveryEvents } from './events';
 import {
   catalogEntityRouteRef,
   entityDeliveryRouteRef,
+  environmentsRouteRef,
   rootRouteRef,
 } from './routes';
 
@@ -97,7 +98,11 @@ export default createFrontendPlugin({
   title: 'Delivery',
   icon: <LocalShippingIcon fontSize="inherit" />,
   info: { packageJson: () => import('../package.json') },
-  routes: { root: rootRouteRef, entityContent: entityDeliveryRouteRef },
+  routes: {
+    root: rootRouteRef,
+    environments: environmentsRouteRef,
+    entityContent: entityDeliveryRouteRef,
+  },
   externalRoutes: { catalogEntity: catalogEntityRouteRef },
   extensions: [
     deliveryApi,

@@ -20,6 +20,7 @@ export {
 export {
   catalogEntityRouteRef,
   deploymentRouteRef,
+  environmentsRouteRef,
   entityDeliveryRouteRef,
   releaseRouteRef,
   rootRouteRef,

@@ -46,7 +46,7 @@ async function renderApp(path: string) {
       <EntityProvider entity={ENTITY}>
         <Suspense fallback={null}>
           <Routes>
-            <Route path="/delivery" element={<DeliveryPage />} />
+            <Route path="/delivery/*" element={<DeliveryPage />} />
             <Route path="/entity/delivery/*" element={<EntityDeliveryTab />} />
             <Route path="/card" element={<EntityDeliveryCard />} />
           </Routes>
@@ -77,6 +77,17 @@ describe('the legacy frontend system', () => {
     expect(
       await screen.findByRole('heading', { name: 'Estate' }),
     ).toBeInTheDocument();
+  });
+
+  it('shows the environments at an address below the page', async () => {
+    await renderApp('/delivery/environments');
+    expect(
+      await screen.findByRole('region', { name: 'Production' }),
+    ).toBeInTheDocument();
+    expect(screen.getByRole('tab', { name: 'Services' })).toHaveAttribute(
+      'href',
+      '/delivery',
+    );
   });
 
   it('shows the Delivery tab, with its links below where it is mounted', async () => {

@@ -13,6 +13,7 @@ import { createDeliveryEvents } from './events';
 import {
   catalogEntityRouteRef,
   entityDeliveryRouteRef,
+  environmentsRouteRef,
   rootRouteRef,
 } from './routes';
 
@@ -31,11 +32,15 @@ export const deliveryPlugin = createPlugin({
       factory: createDeliveryEvents,
     }),
   ],
-  routes: { root: rootRouteRef, entityContent: entityDeliveryRouteRef },
+  routes: {
+    root: rootRouteRef,
+    environments: environmentsRouteRef,
+    entityContent: entityDeliveryRouteRef,
+  },
   externalRoutes: { catalogEntity: catalogEntityRouteRef },
 });
 
-/** The Delivery page: inbox and estate. @public */
+/** The Delivery page: inbox, estate and environments. @public */
 export const DeliveryPage = deliveryPlugin.provide(
   createRoutableExtension({
     name: 'DeliveryPage',

@@ -4,8 +4,15 @@ import {
   createSubRouteRef,
 } from '@backstage/core-plugin-api';
 
-/** The Delivery page: inbox and estate. @public */
+/** The Delivery page: inbox, estate and environments. @public */
 export const rootRouteRef = createRouteRef({ id: 'delivery' });
+
+/** The environments of the platform, on the Delivery page. @public */
+export const environmentsRouteRef = createSubRouteRef({
+  id: 'delivery.environments',
+  parent: rootRouteRef,
+  path: '/environments',
+});
 
 /** The Delivery tab of an entity. @public */
 export const entityDeliveryRouteRef = createRouteRef({

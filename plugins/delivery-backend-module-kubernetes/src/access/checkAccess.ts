@@ -1,7 +1,8 @@
 import { isError } from '@backstage/errors';
 import { ConnectionCheck } from '@slipway/backstage-plugin-delivery-common';
 import { isForbidden, KubeClient } from '../client';
-import { clusterRights, namespaceRights, Subject, toYaml } from './manifests';
+import { checkRights, rightsIn } from './checkRights';
+import { Subject } from './manifests';
 import {
   CLUSTER_RIGHTS,
   NAMESPACE_RIGHTS,
@@ -16,8 +17,6 @@ import {
  * our own credentials, as the cluster answers it for them: access reviews are
  * open to everybody who can sign in.
  */
-
-const AT_ONCE = 8;
 
 export interface AccessCheckOptions {
   client: KubeClient;
@@ -44,7 +43,22 @@ export async function checkAccess(
     // What follows asks for what an older one does not have.
     return [version];
   }
-  const subject = await whoAmI(client, signal);
+  let subject: Subject;
+  try {
+    subject = await whoAmI(client, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    // What is missing would have to be given to somebody.
+    return [
+      version,
+      {
+        id: 'account',
+        title: 'Who the backend is to the cluster',
+        status: 'unknown',
+        message: `It could not be asked: ${messageOf(error)}`,
+      },
+    ];
+  }
   const everywhere = watch === 'cluster';
   const ofCluster = everywhere
     ? [...WATCHED_RIGHTS, ...CLUSTER_RIGHTS]
@@ -52,33 +66,27 @@ export async function checkAccess(
   const ofNamespace = everywhere
     ? NAMESPACE_RIGHTS
     : [...WATCHED_RIGHTS, ...NAMESPACE_RIGHTS];
-  const checks = [
-    version,
-    await checkRights(
-      { client, rights: ofCluster, subject, place: undefined },
+  const rightsOf = (place: string | undefined, rights: Right[]) =>
+    lookedAt(
+      rightsIn(place),
       signal,
-    ),
-  ];
-  for (const namespace of namespaces) {
-    const missing = await checkNamespace(client, namespace, signal);
-    checks.push(
-      missing ??
-        (await checkRights(
-          { client, rights: ofNamespace, subject, place: namespace },
-          signal,
-        )),
+      async () =>
+        (place && (await checkNamespace(client, place, signal))) ||
+        checkRights({ client, rights, subject, place }, signal),
     );
+  const checks = [version, await rightsOf(undefined, ofCluster)];
+  for (const namespace of new Set(namespaces)) {
+    checks.push(await rightsOf(namespace, ofNamespace));
   }
   return [...checks, ...(await checkKinds(client, signal))];
 }
 
 function unreachable(client: KubeClient, error: unknown): ConnectionCheck {
-  const message = isError(error) ? error.message : String(error);
   return {
     id: 'reachable',
     title: `Cluster ${client.cluster} answers`,
     status: 'missing',
-    message,
+    message: messageOf(error),
     fix: 'Check the address, the certificate authority and the credentials of the cluster in kubernetes.clusterLocatorMethods; kubectl has to be able to reach it from where the backend runs.',
   };
 }
@@ -164,101 +172,6 @@ async function checkNamespace(
   };
 }
 
-interface RightsToCheck {
-  client: KubeClient;
-  rights: Right[];
-  subject: Subject;
-  /** A namespace; `undefined`: all of the cluster. */
-  place: string | undefined;
-}
-
-/** One check for all rights in one place; its fix gives all that are missing. */
-async function checkRights(
-  { client, rights, subject, place }: RightsToCheck,
-  signal: AbortSignal,
-): Promise<ConnectionCheck> {
-  const asked = rights.flatMap(right =>
-    right.verbs.map(verb => ({ right, verb })),
-  );
-  const refused: Array<{ right: Right; verb: string }> = [];
-  for (let from = 0; from < asked.length; from += AT_ONCE) {
-    const some = asked.slice(from, from + AT_ONCE);
-    const answers = await Promise.all(
-      some.map(({ right, verb }) => may(client, right, verb, place, signal)),
-    );
-    refused.push(...some.filter((_, index) => !answers[index]));
-  }
-  const lacking = rights.flatMap(right => {
-    const verbs = refused
-      .filter(entry => entry.right === right)
-      .map(({ verb }) => verb);
-    return verbs.length > 0 ? [{ ...right, verbs }] : [];
-  });
-  const required = lacking.filter(({ optional }) => !optional);
-  const common = {
-    id: place ? `rights:${place}` : 'rights',
-    title: place
-      ? `Rights to deploy to namespace ${place}`
-      : 'Rights to see what runs in the cluster',
-  };
-  if (lacking.length === 0) {
-    return {
-      ...common,
-      status: 'ok',
-      message: `${subject.name} has all that is needed`,
-    };
-  }
-  const name = `slipway-${place ? 'deliver' : 'watch'}-missing`;
-  return {
-    ...common,
-    status: required.length > 0 ? 'missing' : 'limited',
-    message: lacking
-      .map(
-        ({ group, resource, verbs, reason, optional }) =>
-          `${subject.name} may not ${verbs.join(', ')} ${resource}${
-            group && `.${group}`
-          }, which is needed ${reason}${optional ? ' (may be left out)' : ''}`,
-      )
-      .join('\n'),
-    fix: `kubectl apply -f - <<'EOF'\n${toYaml(
-      place
-        ? namespaceRights(lacking, { name, subject, namespace: place })
-        : clusterRights(lacking, { name, subject }),
-    )}EOF`,
-  };
-}
-
-async function may(
-  client: KubeClient,
-  { group, resource }: Right,
-  verb: string,
-  namespace: string | undefined,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const [name, subresource] = resource.split('/');
-  const { status } = await client.raw<{ status?: { allowed?: boolean } }>(
-    {
-      method: 'POST',
-      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-      body: {
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SelfSubjectAccessReview',
-        spec: {
-          resourceAttributes: {
-            verb,
-            group,
-            resource: name,
-            subresource,
-            namespace,
-          },
-        },
-      },
-    },
-    signal,
-  );
-  return status?.allowed === true;
-}
-
 async function checkKinds(
   client: KubeClient,
   signal: AbortSignal,
@@ -266,21 +179,44 @@ async function checkKinds(
   return Promise.all(
     NEEDED_KINDS.map(async needed => {
       const { apiVersion, kind, reason, optional, install } = needed;
-      const served = await client.resource(apiVersion, kind, signal);
-      const common = {
+      const named = {
         id: `kind:${apiVersion}/${kind}`,
         title: `${kind} (${apiVersion})`,
       };
-      return served
-        ? { ...common, status: 'ok' as const, message: 'The cluster serves it' }
-        : {
-            ...common,
-            status: optional ? ('limited' as const) : ('missing' as const),
-            message: `The cluster does not serve it; it is needed ${reason}`,
-            fix:
-              install ??
-              `Upgrade the cluster to one that serves ${apiVersion}.`,
-          };
+      return lookedAt(named, signal, async () =>
+        (await client.resource(apiVersion, kind, signal))
+          ? { ...named, status: 'ok', message: 'The cluster serves it' }
+          : {
+              ...named,
+              status: optional ? 'limited' : 'missing',
+              message: `The cluster does not serve it; it is needed ${reason}`,
+              fix:
+                install ??
+                `Upgrade the cluster to one that serves ${apiVersion}.`,
+            },
+      );
     }),
   );
+}
+
+/** What cannot be looked at is unknown, and spoils nothing beside it. */
+async function lookedAt(
+  named: Pick<ConnectionCheck, 'id' | 'title'>,
+  signal: AbortSignal,
+  look: () => Promise<ConnectionCheck>,
+): Promise<ConnectionCheck> {
+  try {
+    return await look();
+  } catch (error) {
+    signal.throwIfAborted();
+    return {
+      ...named,
+      status: 'unknown',
+      message: `It could not be looked at: ${messageOf(error)}`,
+    };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return isError(error) ? error.message : String(error);
 }

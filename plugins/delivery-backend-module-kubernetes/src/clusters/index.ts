@@ -1,5 +1,6 @@
 export { createClusters, type Clusters } from './createClusters';
 export {
+  namespacesIn,
   namespacesOn,
   readNamespaces,
   readWatchScope,

@@ -106,6 +106,17 @@ function readEnvironment(
   return { environment, cluster: found.cluster, at, rules };
 }
 
+/** All namespaces that services of one environment may be deployed to. */
+export function namespacesIn(
+  environments: EnvironmentNamespaces[],
+  environment: string,
+): string[] {
+  const names = environments
+    .filter(entry => same(entry, environment))
+    .flatMap(({ rules }) => rules.map(({ namespace }) => namespace));
+  return [...new Set(names)];
+}
+
 /** All namespaces that services may be deployed to on one cluster. */
 export function namespacesOn(
   environments: EnvironmentNamespaces[],

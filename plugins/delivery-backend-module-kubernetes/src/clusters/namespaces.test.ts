@@ -2,7 +2,12 @@ import { mockServices } from '@backstage/backend-test-utils';
 import { ConfigReader } from '@backstage/config';
 import { catalogServiceMock } from '@backstage/plugin-catalog-node/testUtils';
 import { JsonObject } from '@backstage/types';
-import { createNamespaces, readNamespaces } from '.';
+import {
+  createNamespaces,
+  namespacesIn,
+  namespacesOn,
+  readNamespaces,
+} from '.';
 
 const component = (name: string, owner: string, system?: string) => ({
   apiVersion: 'backstage.io/v1alpha1',
@@ -72,6 +77,29 @@ describe('The namespace of a target', () => {
     await expect(namespaceOf(at('unknown'))).rejects.toMatchObject({
       name: 'NotFoundError',
     });
+  });
+
+  it('is one of its environment, and of its cluster', () => {
+    const environments = readNamespaces(
+      config(
+        [
+          {
+            environment: 'production',
+            namespaces: [
+              { system: 'storefront', namespace: 'shop' },
+              { owner: 'money', namespace: 'money' },
+              { owner: 'shop', namespace: 'shop' },
+            ],
+          },
+          { environment: 'staging', namespace: 'try' },
+        ],
+        ['production', 'staging'],
+      ),
+    );
+    expect(namespacesIn(environments, 'production')).toEqual(['shop', 'money']);
+    expect(namespacesIn(environments, 'staging')).toEqual(['try']);
+    expect(namespacesIn(environments, 'here')).toEqual([]);
+    expect(namespacesOn(environments, 'eu')).toEqual(['shop', 'money', 'try']);
   });
 
   it('stands while the catalog does not answer, and follows a service that moves', async () => {

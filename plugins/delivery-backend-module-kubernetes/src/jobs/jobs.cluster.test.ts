@@ -56,6 +56,7 @@ describeOnCluster('Hooks on a cluster', () => {
       connection: createKubernetesConnection({
         cluster: world.cluster,
         logger: mockServices.logger.mock(),
+        namespacesIn: () => [world.namespace],
       }),
       newTarget: () => world.newTarget(),
       plan: (target, sample) => world.plan(target, sample),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   ConnectionHarness,
   SampleBehaviour,
+  describeCheckContract,
   describeLiveSourceContract,
   describeLogProviderContract,
   describeMetricProviderContract,
@@ -65,3 +66,4 @@ describeTrafficRouterContract('The local environment', createHarness);
 describeLiveSourceContract('The local environment', createHarness);
 describeLogProviderContract('The local environment', createHarness);
 describeMetricProviderContract('The local environment', createHarness);
+describeCheckContract('The local environment', createHarness);

@@ -33,4 +33,40 @@ describe('the local environment', () => {
     const response = await fetch(await routerUrl(world, target));
     expect(await response.json()).toMatchObject({ version: 'one' });
   });
+
+  it('is checked before anything runs; a registry that is away is missing, not an error', async () => {
+    const empty = await startTestWorld();
+    const check = async () =>
+      empty.connection.check?.({ environment: 'staging' }, empty.signal);
+    try {
+      expect(await check()).toEqual([
+        {
+          id: 'runtime',
+          title: 'slipway-locald answers',
+          status: 'ok',
+          message: expect.stringMatching(
+            `^Process ${await empty.localdPid()} runs the services with Node \\d+`,
+          ),
+        },
+        {
+          id: 'registry',
+          title: `The registry ${empty.registry.access.host} answers`,
+          status: 'ok',
+          message: 'Images can be pulled',
+        },
+      ]);
+      await empty.registry.close();
+      expect(await check()).toMatchObject([
+        { id: 'runtime', status: 'ok' },
+        {
+          id: 'registry',
+          status: 'missing',
+          message: expect.stringMatching(/^fetch failed: ./),
+          fix: expect.stringContaining('delivery.registry'),
+        },
+      ]);
+    } finally {
+      await empty.close();
+    }
+  });
 });

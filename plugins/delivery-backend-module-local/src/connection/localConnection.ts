@@ -1,4 +1,5 @@
 import { Connection } from '@slipway/backstage-plugin-delivery-node';
+import { createCheck } from './check';
 import { LocaldClient } from './client';
 import { createJobs } from './jobs';
 import { createLogProvider } from './logProvider';
@@ -28,5 +29,6 @@ export function createLocalConnection(
     operations: createOperations(client),
     metrics: [createMetricProvider(client)],
     logs: createLogProvider(client),
+    check: createCheck(client, options.registry),
   };
 }

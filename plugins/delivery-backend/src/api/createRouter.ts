@@ -4,6 +4,7 @@ import express from 'express';
 import { readOpenApiDocument } from './document';
 import { EventsService } from './events';
 import { createDeploymentsRouter } from './routes/deployments';
+import { createEnvironmentsRouter } from './routes/environments';
 import { createEventsRouter } from './routes/events';
 import { createReleasesRouter } from './routes/releases';
 import { requestContext } from './routes/request';
@@ -53,6 +54,7 @@ export function createRouter(options: RouterOptions): express.Router {
   handlers.use(createServicesRouter({ httpAuth, services }));
   handlers.use(createReleasesRouter({ httpAuth, services }));
   handlers.use(createDeploymentsRouter({ httpAuth, services }));
+  handlers.use(createEnvironmentsRouter({ httpAuth, services }));
   handlers.use(createTargetsRouter({ httpAuth, services }));
   handlers.use(createEventsRouter(options));
   router.use(handlers);

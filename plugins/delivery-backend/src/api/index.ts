@@ -11,12 +11,15 @@ export type { RouterOptions } from './createRouter';
 export { HealthWatch, createServices } from './services';
 export type { PlanMaker, ReleaseMaker, ServiceDependencies } from './services';
 export {
+  createDeliveryEnvironmentConditionalDecision,
   createDeliveryServiceConditionalDecision,
   createDeliveryTargetConditionalDecision,
+  deliveryEnvironmentConditions,
   deliveryServiceConditions,
   deliveryTargetConditions,
 } from './auth/conditions';
 export {
+  deliveryEnvironmentResourceRef,
   deliveryServiceResourceRef,
   deliveryTargetResourceRef,
 } from './auth/resources';

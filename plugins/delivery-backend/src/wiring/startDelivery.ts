@@ -138,7 +138,7 @@ export async function startDelivery(
     permissionsEnabled,
     allowDisabled,
   });
-  registerPermissions(services.permissionsRegistry, store);
+  registerPermissions(services.permissionsRegistry, store, environments);
   services.httpRouter.use(
     createRouter({
       httpAuth: services.httpAuth,

@@ -48,6 +48,11 @@ export interface DeliveryApi {
     request?: { ref?: string; limit?: number },
   ): Promise<CommitView[]>;
   getEnvironments(): Promise<EnvironmentView[]>;
+  /**
+   * What the environment's connection has and lacks for all that the platform
+   * gives to its services, and how to give it. Nothing has to be deployed there.
+   */
+  getEnvironmentChecks(environment: string): Promise<ConnectionCheck[]>;
   /** The estate: service × environment. */
   getTargets(
     request?: PageRequest & {
@@ -114,7 +119,7 @@ export interface DeliveryApi {
       args?: Record<string, string | number | boolean>;
     },
   ): Promise<CommandAnswer>;
-  /** What the environment's connection has and lacks, and how to give it. */
+  /** What the environment's connection has and lacks for a service, and how to give it. */
   getChecks(
     service: ServiceRef,
     environment: string,

@@ -113,6 +113,11 @@ describe('DeliveryClient', () => {
       '/api/delivery/v1/services/component/default/checkout/environments/a%2F..%2Fb/operations/x%3Fy',
     );
     expect(JSON.parse(server.requests[0].body)).toEqual({ args: { on: true } });
+    server.answer(json(200, { items: [] }));
+    expect(await client.getEnvironmentChecks('a/../b')).toEqual([]);
+    expect(server.requests[1].url).toBe(
+      '/api/delivery/v1/environments/a%2F..%2Fb/checks',
+    );
     await expect(client.getOverview('checkout')).rejects.toThrow(
       /expected an entity ref/,
     );

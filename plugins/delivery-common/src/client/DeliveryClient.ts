@@ -83,6 +83,13 @@ export class DeliveryClient implements DeliveryApi {
     return items;
   }
 
+  async getEnvironmentChecks(environment: string): Promise<ConnectionCheck[]> {
+    const { items } = await this.#requests.get<{ items: ConnectionCheck[] }>(
+      `/v1/environments/${encodeURIComponent(environment)}/checks`,
+    );
+    return items;
+  }
+
   async getTargets(
     request: PageRequest & {
       environment?: string;

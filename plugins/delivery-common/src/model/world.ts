@@ -66,8 +66,9 @@ export interface ConnectionCheck {
   title: string;
   /**
    * `missing`: deployments fail without it. `limited`: less works without it.
+   * `unknown`: it could not be looked at.
    */
-  status: 'ok' | 'missing' | 'limited';
+  status: 'ok' | 'missing' | 'limited' | 'unknown';
   /** What was found, and what it is needed for; may have several lines. */
   message: string;
   /** How to give it: a command, or what to do. */

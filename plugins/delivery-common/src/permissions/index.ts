@@ -6,6 +6,9 @@ export const RESOURCE_TYPE_DELIVERY_TARGET = 'delivery-target';
 /** Releases, findings and logs: decided for a service. @public */
 export const RESOURCE_TYPE_DELIVERY_SERVICE = 'delivery-service';
 
+/** What the platform owns: decided for an environment alone. @public */
+export const RESOURCE_TYPE_DELIVERY_ENVIRONMENT = 'delivery-environment';
+
 /** @public */
 export const deliveryServiceReadPermission = createPermission({
   name: 'delivery.service.read',
@@ -99,4 +102,22 @@ export const deliveryTargetPermissions = [
   deliveryOperatePermission,
   deliveryTakeOverPermission,
   deliveryGiveBackPermission,
+];
+
+/**
+ * Ask an environment's connection what it lacks. It changes nothing, but tells
+ * what the platform's account may do, and in which namespaces: so it is no
+ * `read`, which policies give to everybody.
+ *
+ * @public
+ */
+export const deliveryEnvironmentCheckPermission = createPermission({
+  name: 'delivery.environment.check',
+  attributes: {},
+  resourceType: RESOURCE_TYPE_DELIVERY_ENVIRONMENT,
+});
+
+/** @public */
+export const deliveryEnvironmentPermissions = [
+  deliveryEnvironmentCheckPermission,
 ];

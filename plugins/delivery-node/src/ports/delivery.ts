@@ -1,6 +1,7 @@
 import {
   ConnectionCheck,
   GenerationRole,
+  ServiceRef,
   TargetRef,
 } from '@slipway/backstage-plugin-delivery-common';
 import { Fence } from './fence';
@@ -9,6 +10,17 @@ import { DelegatedRollout, Jobs, PlanObjects, Workloads } from './workloads';
 import { TrafficRouter } from './traffic';
 import { LiveSource, Operations } from './live';
 import { LogProvider, MetricLabels, MetricProvider } from './evidence';
+
+/**
+ * What is checked: an environment for one service, or with all that is given
+ * to its services.
+ *
+ * @public
+ */
+export interface CheckSubject {
+  environment: string;
+  service?: ServiceRef;
+}
 
 /**
  * Everything one environment's connection offers. The platform's configuration
@@ -55,10 +67,14 @@ export interface Connection {
     signal: AbortSignal,
   ): Promise<{ done: boolean; message: string }>;
   /**
-   * Holds what the world gives us against what is needed, for one target;
-   * asked for by people. Errors: none for what is missing, that is an answer.
+   * Holds what the world gives us against what is needed; asked for by people.
+   * Without a service: for all that the platform's configuration gives to
+   * services of the environment, also before one of them was deployed. One
+   * place that cannot be looked at is `unknown`, and spoils no other.
+   *
+   * Errors: none for what is missing, that is an answer.
    */
-  check?(target: TargetRef, signal: AbortSignal): Promise<ConnectionCheck[]>;
+  check?(of: CheckSubject, signal: AbortSignal): Promise<ConnectionCheck[]>;
   /** May the roles be told apart in the world already, so that names stay stable? */
   describeRole?(role: GenerationRole): string;
 }

@@ -9,6 +9,7 @@ export type {
   ConnectionHarnessFactory,
   SampleBehaviour,
 } from './connectionHarness';
+export { describeCheckContract } from './checkContract';
 export { describeWorkloadsContract } from './workloadsContract';
 export { describeTrafficRouterContract } from './trafficRouterContract';
 export {

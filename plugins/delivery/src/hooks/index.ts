@@ -1,6 +1,7 @@
 export { useResource } from './useResource';
 export type { Resource } from './useResource';
 export { useStreamStatus } from './useStreamStatus';
+export { useMountedBase } from './useMountedBase';
 export { useNow } from './useNow';
 export { useServicePath } from './useServicePath';
 export { usePages } from './usePages';

@@ -32,6 +32,8 @@ export interface ResourceOptions<T> {
   apply?: (value: T, event: ChangeEvent) => T | undefined;
   /** How often to look while the stream is there: rates change without a hint. */
   refreshEveryMs?: number;
+  /** Fetched once, and again by `reload` only: it costs more than a look. */
+  once?: boolean;
 }
 
 interface State<T> {
@@ -124,6 +126,9 @@ export function useResource<T>(
           return value === undefined ? before : { ...before, value };
         });
       }
+      if (latest.current.options.once) {
+        return;
+      }
       if (event.kind === 'reset' || affectedBy?.(event, latest.current.value)) {
         timer ??= setTimeout(() => {
           timer = undefined;
@@ -138,7 +143,9 @@ export function useResource<T>(
   }, [events, reload]);
 
   // Also while connecting: a proxy may hold a stream back for ever.
-  const everyMs = status.state === 'live' ? options.refreshEveryMs : POLL_MS;
+  const lookEveryMs =
+    status.state === 'live' ? options.refreshEveryMs : POLL_MS;
+  const everyMs = options.once ? undefined : lookEveryMs;
   useEffect(() => {
     if (everyMs === undefined) {
       return undefined;

@@ -61,6 +61,8 @@ export class FakeDeliveryApi implements DeliveryApi {
     message: 'written down',
   };
   checks: ConnectionCheck[] = [];
+  /** By environment; an error is thrown. */
+  environmentChecks: Record<string, ConnectionCheck[] | Error> = {};
   log: LogChunk = {
     lines: [{ atMs: 0, text: 'hello from the log', stream: 'stdout' }],
     nextOffset: '1',
@@ -94,6 +96,14 @@ export class FakeDeliveryApi implements DeliveryApi {
 
   getEnvironments(): Promise<EnvironmentView[]> {
     return this.#call('getEnvironments', this.environments);
+  }
+
+  async getEnvironmentChecks(environment: string): Promise<ConnectionCheck[]> {
+    const answer = this.environmentChecks[environment] ?? [];
+    if (answer instanceof Error) {
+      throw answer;
+    }
+    return this.#call('getEnvironmentChecks', answer);
   }
 
   getTargets(

@@ -7,6 +7,7 @@ import {
   page,
   release,
 } from './messages/deployment';
+import { checks, environments } from './messages/environments';
 import {
   causes,
   findings,
@@ -32,6 +33,8 @@ export const deliveryTranslationRef = createTranslationRef({
     lists,
     instances,
     settings,
+    checks,
+    environments,
     findings,
     verbs,
     deployment,

@@ -15,6 +15,7 @@ export async function createConnectionHarness(): Promise<
   const connection = createKubernetesConnection({
     cluster: world.cluster,
     logger: mockServices.logger.mock(),
+    namespacesIn: () => [world.namespace],
   });
   const { objects, workloads } = connection;
   return {

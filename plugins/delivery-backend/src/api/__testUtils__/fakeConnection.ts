@@ -144,10 +144,10 @@ export class FakeConnection implements Connection {
     }),
   };
 
-  readonly check: Connection['check'] = async target => [
+  readonly check: Connection['check'] = async ({ service, environment }) => [
     {
       id: 'rights',
-      title: `Rights for ${target.service}`,
+      title: `Rights for ${service ?? `all of ${environment}`}`,
       status: 'missing',
       message: 'may not create deployments',
       fix: 'kubectl apply -f rights.yaml',

@@ -7,19 +7,22 @@ import { createPermissionIntegrationRouter } from '@backstage/plugin-permission-
 import { catalogServiceMock } from '@backstage/plugin-catalog-node/testUtils';
 import {
   Deployment,
+  RESOURCE_TYPE_DELIVERY_ENVIRONMENT,
   RESOURCE_TYPE_DELIVERY_SERVICE,
   RESOURCE_TYPE_DELIVERY_TARGET,
   ServiceRef,
   TargetRef,
+  deliveryEnvironmentPermissions,
   deliveryServicePermissions,
   deliveryTargetPermissions,
 } from '@slipway/backstage-plugin-delivery-common';
+import { Connection } from '@slipway/backstage-plugin-delivery-node';
 import express from 'express';
 import { Knex } from 'knex';
 import { createChangeStream, createLive, createObserver } from '../../live';
 import { DeliveryStore, ReleaseRow, createTestStore } from '../../store';
 import { createAudit, createAuthorizer, readMachines } from '../auth';
-import { serviceRules, targetRules } from '../auth/rules';
+import { environmentRules, serviceRules, targetRules } from '../auth/rules';
 import { createRouter } from '../createRouter';
 import { createEventsService } from '../events';
 import { EnvironmentInfo, createServices } from '../services';
@@ -56,6 +59,8 @@ export interface TestApiOptions {
   permissionsEnabled?: boolean;
   allowDisabled?: boolean;
   machines?: object[];
+  /** By environment, where it is not the one that all share. */
+  connections?: Record<string, Connection>;
   keepAliveMs?: number;
   recheckMs?: number;
   streamsPerUser?: number;
@@ -76,7 +81,12 @@ export async function createTestApi(options: TestApiOptions): Promise<TestApi> {
   const store = await createTestStore(options.knex, { logger });
   await seed(store);
   const connection = new FakeConnection();
-  const connections = new Map(ENVIRONMENTS.map(e => [e.name, connection]));
+  const connections = new Map<string, Connection>(
+    ENVIRONMENTS.map(({ name }) => [
+      name,
+      options.connections?.[name] ?? connection,
+    ]),
+  );
   const abort = new AbortController();
   const clock = Date.now;
   const live = createLive({ connections, logger });
@@ -94,6 +104,11 @@ export async function createTestApi(options: TestApiOptions): Promise<TestApi> {
     resourceType: RESOURCE_TYPE_DELIVERY_TARGET,
     permissions: deliveryTargetPermissions,
     rules: Object.values(targetRules),
+  });
+  registryRouter.addResourceType({
+    resourceType: RESOURCE_TYPE_DELIVERY_ENVIRONMENT,
+    permissions: deliveryEnvironmentPermissions,
+    rules: Object.values(environmentRules),
   });
   const authorizer = createAuthorizer({
     permissions: options.permissions ?? mockServices.permissions(),

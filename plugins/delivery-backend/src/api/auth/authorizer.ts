@@ -30,8 +30,8 @@ import {
   machineVerb,
 } from './machines';
 import {
-  ServiceResource,
-  TargetResource,
+  DeliveryResource,
+  deliveryEnvironmentResourceRef,
   deliveryServiceResourceRef,
   deliveryTargetResourceRef,
 } from './resources';
@@ -94,8 +94,20 @@ async function personGrants(
   );
   const serviceApplies = createConditionAuthorizer(serviceRules);
   const targetApplies = createConditionAuthorizer(targetRules);
+  const environmentApplies = createConditionAuthorizer(
+    permissionsRegistry.getPermissionRuleset(deliveryEnvironmentResourceRef),
+  );
   const serviceConditions = createConditionTransformer(serviceRules);
   const targetConditions = createConditionTransformer(targetRules);
+
+  function applies(decision: PolicyDecision, resource: DeliveryResource) {
+    if (!('service' in resource)) {
+      return environmentApplies(decision, resource);
+    }
+    return 'environment' in resource
+      ? targetApplies(decision, resource)
+      : serviceApplies(decision, resource);
+  }
 
   function decisionFor(permission: Permission): PolicyDecision {
     return decisions.get(permission.name) ?? { result: AuthorizeResult.DENY };
@@ -107,11 +119,7 @@ async function personGrants(
       if (refused) {
         return { allowed: false, reason: refused };
       }
-      const decision = decisionFor(permission);
-      const applies = isTargetResource(resource)
-        ? targetApplies(decision, resource)
-        : serviceApplies(decision, resource);
-      return applies
+      return applies(decisionFor(permission), resource)
         ? { allowed: true }
         : {
             allowed: false,
@@ -249,10 +257,4 @@ function isAnyResourcePermission(
 
 function isTargetPermission(permission: Permission): boolean {
   return isResourcePermission(permission, RESOURCE_TYPE_DELIVERY_TARGET);
-}
-
-function isTargetResource(
-  resource: ServiceResource | TargetResource,
-): resource is TargetResource {
-  return 'environment' in resource;
 }

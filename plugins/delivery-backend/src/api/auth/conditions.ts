@@ -1,9 +1,10 @@
 import { createConditionExports } from '@backstage/plugin-permission-node';
 import {
+  deliveryEnvironmentResourceRef,
   deliveryServiceResourceRef,
   deliveryTargetResourceRef,
 } from './resources';
-import { serviceRules, targetRules } from './rules';
+import { environmentRules, serviceRules, targetRules } from './rules';
 
 const service = createConditionExports({
   resourceRef: deliveryServiceResourceRef,
@@ -12,6 +13,10 @@ const service = createConditionExports({
 const target = createConditionExports({
   resourceRef: deliveryTargetResourceRef,
   rules: targetRules,
+});
+const environment = createConditionExports({
+  resourceRef: deliveryEnvironmentResourceRef,
+  rules: environmentRules,
 });
 
 /** For permission policies: conditions on releases, findings and logs. @public */
@@ -25,3 +30,9 @@ export const deliveryTargetConditions = target.conditions;
 /** @public */
 export const createDeliveryTargetConditionalDecision =
   target.createConditionalDecision;
+
+/** For permission policies: conditions on what the platform owns. @public */
+export const deliveryEnvironmentConditions = environment.conditions;
+/** @public */
+export const createDeliveryEnvironmentConditionalDecision =
+  environment.createConditionalDecision;

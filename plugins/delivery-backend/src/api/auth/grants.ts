@@ -4,7 +4,7 @@ import { Permission } from '@backstage/plugin-permission-common';
 import { Request } from 'express';
 import { Actor, ServiceRef } from '@slipway/backstage-plugin-delivery-common';
 import type { RowFilter } from '../../store';
-import { ServiceResource, TargetResource } from './resources';
+import { DeliveryResource } from './resources';
 import { denyAll } from './rowFilter';
 
 /** Who asks. Made from the request's credentials, never from its body. */
@@ -26,10 +26,7 @@ export type Decision =
  * it cannot forget one of them.
  */
 export interface Grants {
-  decide(
-    permission: Permission,
-    resource: ServiceResource | TargetResource,
-  ): Decision;
+  decide(permission: Permission, resource: DeliveryResource): Decision;
   /** For lists; `undefined`: every row. */
   filter(permission: Permission): RowFilter | undefined;
   /** Those of the services that the caller may see in the catalog. */
@@ -47,7 +44,7 @@ export const NO_GRANTS: Grants = {
 export function requireAllowed(
   grants: Grants,
   permission: Permission,
-  resource: ServiceResource | TargetResource,
+  resource: DeliveryResource,
 ) {
   const decision = grants.decide(permission, resource);
   if (!decision.allowed) {
@@ -56,9 +53,10 @@ export function requireAllowed(
 }
 
 /** How messages name what a permission is asked for. */
-export function describeResource(
-  resource: ServiceResource | TargetResource,
-): string {
+export function describeResource(resource: DeliveryResource): string {
+  if (!('service' in resource)) {
+    return `the environment ${resource.environment}`;
+  }
   return 'environment' in resource
     ? `${resource.service} in ${resource.environment}`
     : resource.service;

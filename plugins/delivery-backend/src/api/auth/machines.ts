@@ -2,12 +2,13 @@ import { Config } from '@backstage/config';
 import { InputError } from '@backstage/errors';
 import { Permission } from '@backstage/plugin-permission-common';
 import {
+  deliveryEnvironmentPermissions,
   deliveryServicePermissions,
   deliveryTargetPermissions,
 } from '@slipway/backstage-plugin-delivery-common';
 import type { RowFilter } from '../../store';
 import { denyAll } from './rowFilter';
-import { ServiceResource, TargetResource } from './resources';
+import { DeliveryResource } from './resources';
 
 /**
  * What one machine may do. Backstage asks no policy for its external access
@@ -38,14 +39,16 @@ export function machineVerb(permission: Permission): string {
     case 'delivery.release.update':
       return 'release-update';
     default:
-      return permission.name.replace(/^delivery\.target\./, '');
+      return permission.name.replace(/^delivery\.(target|environment)\./, '');
   }
 }
 
 const KNOWN_VERBS = new Set(
-  [...deliveryServicePermissions, ...deliveryTargetPermissions].map(
-    machineVerb,
-  ),
+  [
+    ...deliveryServicePermissions,
+    ...deliveryTargetPermissions,
+    ...deliveryEnvironmentPermissions,
+  ].map(machineVerb),
 );
 
 /** Reads `delivery.machines`; an unknown verb is an error and not ignored. */
@@ -94,13 +97,14 @@ export function machineGrants(
 export function machineAllows(
   grants: MachineGrant[],
   permission: Permission,
-  resource: ServiceResource | TargetResource,
+  resource: DeliveryResource,
 ): boolean {
   const verb = machineVerb(permission);
   return grants.some(
     grant =>
       grant.verbs.includes(verb) &&
-      covers(grant.services, normalise(resource.service)) &&
+      (!('service' in resource) ||
+        covers(grant.services, normalise(resource.service))) &&
       (!('environment' in resource) ||
         covers(grant.environments, resource.environment)),
   );

@@ -1,21 +1,25 @@
 import { PermissionsRegistryService } from '@backstage/backend-plugin-api';
 import {
+  deliveryEnvironmentPermissions,
   deliveryServicePermissions,
   deliveryTargetPermissions,
 } from '@slipway/backstage-plugin-delivery-common';
 import type { DeliveryStore } from '../../store';
 import {
+  EnvironmentResource,
+  deliveryEnvironmentResourceRef,
   deliveryServiceResourceRef,
   deliveryTargetResourceRef,
   loadServiceResource,
   loadTargetResources,
 } from './resources';
-import { serviceRules, targetRules } from './rules';
+import { environmentRules, serviceRules, targetRules } from './rules';
 
 /** Tells the permission backend of our permissions, resource types and rules. */
 export function registerPermissions(
   registry: Pick<PermissionsRegistryService, 'addResourceType'>,
   store: Pick<DeliveryStore, 'services' | 'targets'>,
+  environments: Array<{ name: string; tier: string }>,
 ) {
   registry.addResourceType({
     resourceRef: deliveryServiceResourceRef,
@@ -30,4 +34,19 @@ export function registerPermissions(
     rules: Object.values(targetRules),
     getResources: refs => loadTargetResources(store, refs),
   });
+  registry.addResourceType({
+    resourceRef: deliveryEnvironmentResourceRef,
+    permissions: deliveryEnvironmentPermissions,
+    rules: Object.values(environmentRules),
+    getResources: async refs =>
+      refs.map(ref => environmentResource(environments, ref)),
+  });
+}
+
+function environmentResource(
+  environments: Array<{ name: string; tier: string }>,
+  name: string,
+): EnvironmentResource | undefined {
+  const found = environments.find(environment => environment.name === name);
+  return found && { environment: found.name, tier: found.tier };
 }

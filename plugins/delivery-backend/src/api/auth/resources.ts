@@ -1,4 +1,5 @@
 import {
+  RESOURCE_TYPE_DELIVERY_ENVIRONMENT,
   RESOURCE_TYPE_DELIVERY_SERVICE,
   RESOURCE_TYPE_DELIVERY_TARGET,
   ServiceRef,
@@ -20,6 +21,18 @@ export interface TargetResource extends ServiceResource {
   environment: string;
   tier: string;
 }
+
+/** What the rules look at for what the platform owns. */
+export interface EnvironmentResource {
+  environment: string;
+  tier: string;
+}
+
+/** Whatever a permission of ours is decided on. */
+export type DeliveryResource =
+  | ServiceResource
+  | TargetResource
+  | EnvironmentResource;
 
 /**
  * One condition on a column that every filtered table has. A rule's `toQuery`
@@ -47,6 +60,15 @@ export const deliveryTargetResourceRef = createPermissionResourceRef<
 >().with({
   pluginId: 'delivery',
   resourceType: RESOURCE_TYPE_DELIVERY_TARGET,
+});
+
+/** For modules that add rules of their own. @public */
+export const deliveryEnvironmentResourceRef = createPermissionResourceRef<
+  EnvironmentResource,
+  RowCondition
+>().with({
+  pluginId: 'delivery',
+  resourceType: RESOURCE_TYPE_DELIVERY_ENVIRONMENT,
 });
 
 /**

@@ -1,9 +1,11 @@
 import { createPermissionRule } from '@backstage/plugin-permission-node';
 import { z } from 'zod';
 import {
+  EnvironmentResource,
   RowCondition,
   ServiceResource,
   TargetResource,
+  deliveryEnvironmentResourceRef,
   deliveryServiceResourceRef,
   deliveryTargetResourceRef,
 } from './resources';
@@ -59,6 +61,29 @@ const inSystem = {
   toQuery: (params: { systems: string[] }) => column('system', params.systems),
 };
 
+const inEnvironment = {
+  name: 'IN_ENVIRONMENT',
+  description: 'Allow in the named environments',
+  paramsSchema: environments,
+  apply: (
+    resource: TargetResource | EnvironmentResource,
+    params: { environments: string[] },
+  ) => includes(params.environments, resource.environment),
+  toQuery: (params: { environments: string[] }) =>
+    column('environment', params.environments),
+};
+
+const hasTier = {
+  name: 'HAS_TIER',
+  description: 'Allow in environments of one of the tiers',
+  paramsSchema: tiers,
+  apply: (
+    resource: TargetResource | EnvironmentResource,
+    params: { tiers: string[] },
+  ) => includes(params.tiers, resource.tier),
+  toQuery: (params: { tiers: string[] }) => column('tier', params.tiers),
+};
+
 /** @public */
 export const serviceRules = {
   isOwner: createPermissionRule({
@@ -82,22 +107,23 @@ export const targetRules = {
     resourceRef: deliveryTargetResourceRef,
   }),
   inEnvironment: createPermissionRule({
-    name: 'IN_ENVIRONMENT',
-    description: 'Allow in the named environments',
+    ...inEnvironment,
     resourceRef: deliveryTargetResourceRef,
-    paramsSchema: environments,
-    apply: (resource: TargetResource, params: { environments: string[] }) =>
-      includes(params.environments, resource.environment),
-    toQuery: (params: { environments: string[] }) =>
-      column('environment', params.environments),
   }),
   hasTier: createPermissionRule({
-    name: 'HAS_TIER',
-    description: 'Allow in environments of one of the tiers',
+    ...hasTier,
     resourceRef: deliveryTargetResourceRef,
-    paramsSchema: tiers,
-    apply: (resource: TargetResource, params: { tiers: string[] }) =>
-      includes(params.tiers, resource.tier),
-    toQuery: (params: { tiers: string[] }) => column('tier', params.tiers),
+  }),
+};
+
+/** @public */
+export const environmentRules = {
+  inEnvironment: createPermissionRule({
+    ...inEnvironment,
+    resourceRef: deliveryEnvironmentResourceRef,
+  }),
+  hasTier: createPermissionRule({
+    ...hasTier,
+    resourceRef: deliveryEnvironmentResourceRef,
   }),
 };

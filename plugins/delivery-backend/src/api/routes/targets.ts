@@ -14,14 +14,9 @@ import { RouteOptions } from './types';
 
 const TARGET = '/v1/services/:kind/:namespace/:name/environments/:environment';
 
-/** `/v1/environments`, `/v1/targets` and the verbs and logs of one target. */
+/** `/v1/targets` and the verbs and logs of one target. */
 export function createTargetsRouter({ httpAuth, services }: RouteOptions) {
   const router = Router();
-
-  router.get('/v1/environments', async (req, res) => {
-    const context = await requestContext(httpAuth, req);
-    res.json({ items: await services.targets.environments(context) });
-  });
 
   router.get('/v1/targets', async (req, res) => {
     const context = await requestContext(httpAuth, req);

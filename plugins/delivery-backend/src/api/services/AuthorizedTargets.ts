@@ -1,7 +1,6 @@
 import {
   CommandAnswer,
   ConnectionCheck,
-  EnvironmentView,
   LogChunk,
   Page,
   PlanDiff,
@@ -36,11 +35,6 @@ export class AuthorizedTargets implements TargetsService {
     this.#inner = inner;
     this.#access = access;
     this.#audit = audit;
-  }
-
-  /** Every signed-in caller may know which environments the platform has. */
-  async environments(context: Context): Promise<EnvironmentView[]> {
-    return this.#inner.environments(context);
   }
 
   async list(

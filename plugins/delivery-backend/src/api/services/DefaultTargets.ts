@@ -7,7 +7,6 @@ import {
 import {
   CommandAnswer,
   ConnectionCheck,
-  EnvironmentView,
   LogChunk,
   Page,
   PlanDiff,
@@ -20,7 +19,8 @@ import {
 } from '@slipway/backstage-plugin-delivery-common';
 import { Connection } from '@slipway/backstage-plugin-delivery-node';
 import { withTimeLimit } from '../../live';
-import { environmentView } from '../views';
+import { noEnvironment } from './access';
+import { CHECK_LIMIT_MS, checkConnection } from './checkConnection';
 import { runCommand } from './commandAnswers';
 import { ServiceDependencies } from './dependencies';
 import { TargetReader } from './targetReader';
@@ -33,10 +33,8 @@ import {
 } from './types';
 
 const OPERATION_LIMIT_MS = 30_000;
-/** Rights are asked for one by one. */
-const CHECK_LIMIT_MS = 60_000;
 
-/** Environments, the estate, and the verbs on one target. */
+/** The estate, and the verbs on one target. */
 export class DefaultTargets implements TargetsService {
   readonly #deps: ServiceDependencies;
   readonly #targets: TargetReader;
@@ -44,15 +42,6 @@ export class DefaultTargets implements TargetsService {
   constructor(deps: ServiceDependencies, targets: TargetReader) {
     this.#deps = deps;
     this.#targets = targets;
-  }
-
-  async environments(_context: Context): Promise<EnvironmentView[]> {
-    return this.#deps.environments.map(environment =>
-      environmentView(
-        environment,
-        this.#deps.connections.get(environment.name),
-      ),
-    );
   }
 
   async list(
@@ -187,12 +176,7 @@ export class DefaultTargets implements TargetsService {
     target: TargetRef,
     signal: AbortSignal,
   ): Promise<ConnectionCheck[]> {
-    const connection = this.#connection(target);
-    return withTimeLimit(CHECK_LIMIT_MS, 'The check', limited =>
-      connection.check
-        ? connection.check(target, AbortSignal.any([signal, limited]))
-        : Promise.resolve([]),
-    );
+    return checkConnection(this.#connection(target), target, signal);
   }
 
   async preview(
@@ -241,13 +225,7 @@ export class DefaultTargets implements TargetsService {
   #connection(target: TargetRef): Connection {
     const connection = this.#deps.connections.get(target.environment);
     if (!connection) {
-      throw new NotFoundError(
-        `No environment "${
-          target.environment
-        }": expected one of ${this.#deps.environments
-          .map(environment => environment.name)
-          .join(', ')}`,
-      );
+      throw noEnvironment(target.environment, this.#deps.environments);
     }
     return connection;
   }

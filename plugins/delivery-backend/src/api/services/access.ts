@@ -17,14 +17,33 @@ import {
 } from '../auth';
 import { Context } from './types';
 
+/** What the platform does not have is told to everybody: its environments are known. */
+export function noEnvironment(
+  name: string,
+  environments: Array<{ name: string }>,
+): NotFoundError {
+  return new NotFoundError(
+    `No environment "${name}": expected one of ${
+      environments.map(environment => environment.name).join(', ') ||
+      '(none: delivery.environments is empty)'
+    }`,
+  );
+}
+
 /** What the decorators share: making grants and refusing by them. */
 export class Access {
   readonly #authorizer: Authorizer;
   readonly #store: DeliveryStore;
+  readonly #environments: Array<{ name: string; tier: string }>;
 
-  constructor(authorizer: Authorizer, store: DeliveryStore) {
+  constructor(
+    authorizer: Authorizer,
+    store: DeliveryStore,
+    environments: Array<{ name: string; tier: string }>,
+  ) {
     this.#authorizer = authorizer;
     this.#store = store;
+    this.#environments = environments;
   }
 
   /** One question to the permission backend for the whole request. */
@@ -62,6 +81,22 @@ export class Access {
     }
     requireAllowed(context.grants, permission, resource);
     await this.#requireVisible(context, target.service);
+  }
+
+  /** Throws unless the platform has the environment and the caller the permission on it. */
+  requireEnvironment(
+    context: Context,
+    permission: Permission,
+    environment: string,
+  ): void {
+    const found = this.#environments.find(({ name }) => name === environment);
+    if (!found) {
+      throw noEnvironment(environment, this.#environments);
+    }
+    requireAllowed(context.grants, permission, {
+      environment: found.name,
+      tier: found.tier,
+    });
   }
 
   async release(id: string): Promise<Release> {

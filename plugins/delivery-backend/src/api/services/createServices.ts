@@ -1,10 +1,12 @@
 import { Audit, Authorizer } from '../auth';
 import { Access } from './access';
 import { AuthorizedDeployments } from './AuthorizedDeployments';
+import { AuthorizedEnvironments } from './AuthorizedEnvironments';
 import { AuthorizedReleases } from './AuthorizedReleases';
 import { AuthorizedServices } from './AuthorizedServices';
 import { AuthorizedTargets } from './AuthorizedTargets';
 import { DefaultDeployments } from './DefaultDeployments';
+import { DefaultEnvironments } from './DefaultEnvironments';
 import { DefaultReleases } from './DefaultReleases';
 import { DefaultServices } from './DefaultServices';
 import { DefaultTargets } from './DefaultTargets';
@@ -12,6 +14,7 @@ import { ServiceDependencies } from './dependencies';
 import { TargetReader } from './targetReader';
 import {
   DeploymentsService,
+  EnvironmentsService,
   ReleasesService,
   ServicesService,
   TargetsService,
@@ -22,6 +25,7 @@ export interface ApiServices {
   services: ServicesService;
   releases: ReleasesService;
   deployments: DeploymentsService;
+  environments: EnvironmentsService;
   targets: TargetsService;
 }
 
@@ -34,7 +38,7 @@ export function createServices(
   if (deps.healthWatch && deps.shutdown) {
     deps.healthWatch.start(row => targets.health(row), deps.shutdown);
   }
-  const access = new Access(authorizer, deps.store);
+  const access = new Access(authorizer, deps.store, deps.environments);
   return {
     services: new AuthorizedServices(
       new DefaultServices(deps, targets),
@@ -45,6 +49,10 @@ export function createServices(
       new DefaultDeployments(deps, targets),
       access,
       audit,
+    ),
+    environments: new AuthorizedEnvironments(
+      new DefaultEnvironments(deps),
+      access,
     ),
     targets: new AuthorizedTargets(
       new DefaultTargets(deps, targets),

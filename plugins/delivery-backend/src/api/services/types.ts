@@ -121,8 +121,21 @@ export interface DeploymentsService {
   ): Promise<CommandAnswer>;
 }
 
+export interface EnvironmentsService {
+  /** In promotion order. */
+  list(context: Context): Promise<EnvironmentView[]>;
+  /**
+   * What the environment's connection lacks for all that the platform gives to
+   * its services, and how to give it.
+   */
+  checks(
+    context: Context,
+    environment: string,
+    signal: AbortSignal,
+  ): Promise<ConnectionCheck[]>;
+}
+
 export interface TargetsService {
-  environments(context: Context): Promise<EnvironmentView[]>;
   list(
     context: Context,
     query: PageQuery & {

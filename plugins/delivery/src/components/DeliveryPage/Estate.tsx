@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { useSearchParams } from 'react-router-dom';
 import { useApi } from '@backstage/core-plugin-api';
 import Typography from '@material-ui/core/Typography';
 import {
@@ -25,7 +26,11 @@ import { ServiceName } from './ServiceName';
 export function Estate() {
   const api = useApi(deliveryApiRef);
   const t = useDeliveryTranslation();
-  const [filter, setFilter] = useState<EstateFilter>({});
+  // An environment's page leads here.
+  const [address] = useSearchParams();
+  const [filter, setFilter] = useState<EstateFilter>({
+    environment: address.get('environment') ?? undefined,
+  });
   const pages = usePages<TargetView>(
     `estate:${JSON.stringify(filter)}`,
     cursor => api.getTargets({ ...filter, cursor, limit: 50 }),
@@ -39,7 +44,7 @@ export function Estate() {
       <Typography variant="h5" component="h2">
         {t('page.estate')}
       </Typography>
-      <EstateFilters onChange={setFilter} />
+      <EstateFilters first={filter} onChange={setFilter} />
       <PartState
         resource={pages.resource}
         what={t('lists.estate')}

@@ -28,14 +28,16 @@ const useStyles = makeStyles((theme: Theme) => ({
 
 /** Narrows the estate; what is typed counts after a short rest. */
 export function EstateFilters(props: {
+  /** What it is narrowed to already. */
+  first: EstateFilter;
   onChange: (filter: EstateFilter) => void;
 }) {
-  const { onChange } = props;
+  const { first, onChange } = props;
   const api = useApi(deliveryApiRef);
   const t = useDeliveryTranslation();
   const classes = useStyles();
   const environments = useResource('environments', () => api.getEnvironments());
-  const [environment, setEnvironment] = useState('');
+  const [environment, setEnvironment] = useState(first.environment ?? '');
   const [owner, setOwner] = useState('');
   const [system, setSystem] = useState('');
 
@@ -61,7 +63,12 @@ export function EstateFilters(props: {
         InputLabelProps={{ ...READABLE_LABEL, shrink: true }}
         className={classes.field}
         label={t('page.filterEnvironment')}
-        value={environment}
+        value={
+          // Not before it is known which there are.
+          environments.value?.some(it => it.name === environment)
+            ? environment
+            : ''
+        }
         onChange={event => setEnvironment(event.target.value)}
         SelectProps={{ displayEmpty: true }}
       >

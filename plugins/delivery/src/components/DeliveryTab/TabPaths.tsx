@@ -1,5 +1,5 @@
 import { ReactNode, createContext, useContext, useMemo } from 'react';
-import { useLocation, useParams } from 'react-router-dom';
+import { useMountedBase } from '../../hooks';
 
 export interface TabPaths {
   overview(): string;
@@ -24,18 +24,11 @@ export function useTabPaths(): TabPaths {
   return useContext(TabPathsContext);
 }
 
-/**
- * Finds where the tab is mounted. The place is the adopter's choice in both
- * frontend systems, so it is read from the location: what the mounting route's
- * splat did not match.
- */
+/** The paths below where the tab is mounted. */
 export function MountedTabPaths(props: { children: ReactNode }) {
-  const { pathname } = useLocation();
-  const rest = useParams()['*'] ?? '';
-  const base = decodeURI(pathname)
-    .slice(0, decodeURI(pathname).length - rest.length)
-    .replace(/\/+$/, '');
-  return <TabPathsBelow base={base}>{props.children}</TabPathsBelow>;
+  return (
+    <TabPathsBelow base={useMountedBase()}>{props.children}</TabPathsBelow>
+  );
 }
 
 /** For parts that are shown elsewhere than in the tab. */

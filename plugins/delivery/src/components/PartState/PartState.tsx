@@ -7,7 +7,7 @@ import Skeleton from '@material-ui/lab/Skeleton';
 import { formatClock } from '../../format';
 import { Resource } from '../../hooks';
 import { useDeliveryTranslation } from '../../translation';
-import { deniedPermission, isDenied } from './denied';
+import { deniedPermission, isDenied, saidBy } from './denied';
 
 const useStyles = makeStyles((theme: Theme) => ({
   alert: { marginBottom: theme.spacing(1), overflowWrap: 'anywhere' },
@@ -82,7 +82,7 @@ export function PartState<T>(props: PartStateProps<T>) {
                 })
               : t('common.failed', { what })}
           </strong>
-          <Typography variant="body2">{error.message}</Typography>
+          <Typography variant="body2">{saidBy(error)}</Typography>
         </Alert>
       )}
       {value !== undefined && props.children(value)}

@@ -16,7 +16,14 @@ export function isDenied(error: Error): boolean {
   );
 }
 
+/** The backend's own sentence, which the client keeps as the cause of "Request failed". */
+export function saidBy(error: Error): string {
+  return 'cause' in error && error.cause instanceof Error
+    ? error.cause.message
+    : error.message;
+}
+
 /** The permission that the refusal names, if it names one. */
 export function deniedPermission(error: Error): string | undefined {
-  return error.message.match(/\bdelivery\.[a-z-]+\.[a-z-]+\b/)?.[0];
+  return saidBy(error).match(/\bdelivery\.[a-z-]+\.[a-z-]+\b/)?.[0];
 }

@@ -188,11 +188,6 @@ export const settings = {
   operations: 'Operations',
   check: 'Check what is missing',
   noChecks: 'This environment has nothing to check.',
-  checked: {
-    ok: 'as it should be',
-    limited: 'less works without it',
-    missing: 'missing',
-  },
   queuePolicy: {
     queue: 'newer ones wait for their turn',
     supersede: 'a newer one supersedes the running one',
