@@ -135,6 +135,39 @@ describe('news of deliveries as Backstage notifications', () => {
     ]);
   });
 
+  it('is one notification for each drift, and one for a give-back that is overdue', async () => {
+    const { notifier, read } = await start();
+    const drift = {
+      key: 'component:default/checkout@production:drift:1796057759000',
+      title: 'checkout is not as it was deployed in production',
+      description:
+        '.spec.replicas was set from 2 to 5 by "kubectl". Nothing is done about it by itself',
+      severity: 'normal' as const,
+      recipients: ['group:default/shop'],
+      link: ROLLED_BACK.link,
+    };
+    const overdue = {
+      ...drift,
+      key: 'component:default/checkout@production:give-back-overdue:1796057759000',
+      title: 'checkout is not given back in production',
+      severity: 'high' as const,
+      recipients: ['group:default/shop', 'user:default/ada'],
+    };
+    for (const news of [drift, overdue, drift, overdue]) {
+      await notifier.notify(news);
+    }
+    const { totalCount, notifications } = await read('ada');
+    expect(totalCount).toBe(2);
+    expect(
+      notifications
+        .map(({ payload }) => [payload.title, payload.severity, payload.link])
+        .sort(),
+    ).toEqual([
+      [drift.title, 'normal', ROLLED_BACK.link],
+      [overdue.title, 'high', ROLLED_BACK.link],
+    ]);
+  });
+
   it('tells somebody who owns the service and asked for the deployment once', async () => {
     const { notifier, read } = await start();
     await notifier.notify({

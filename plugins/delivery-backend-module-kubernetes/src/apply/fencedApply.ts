@@ -6,11 +6,12 @@ import {
   ObjectRef,
   refOf,
 } from '../client';
-import { FIELD_MANAGER, TARGET_LABEL } from '../names';
+import { ADOPTED_ANNOTATION, FIELD_MANAGER, TARGET_LABEL } from '../names';
 import { assertWritable, nameForPeople, WriteContext } from './fence';
 import { marked } from './marks';
 import { onceStill } from './onceStill';
 import { conflictsOf, describeConflicts, FieldConflict } from './owners';
+import { IsTaken, takeFields, Taken } from './takeFields';
 
 export interface WriteOptions {
   /** What was read of it already, to save a read. */
@@ -22,6 +23,11 @@ export interface WriteOptions {
   ownName?: boolean;
   /** Fields of others that are taken without a person's word: what a scaler left. */
   mayTake?: (conflict: FieldConflict) => boolean;
+  /**
+   * What others have added there and what goes away when the fence says to take
+   * over; see `takeFields`. Default: nothing, as an apply leaves it.
+   */
+  takesAway?: IsTaken;
 }
 
 /**
@@ -53,9 +59,32 @@ export async function fencedApply(
       return { done: existing };
     }
     const body = marked(context, object, existing);
-    const written = await attemptWrite(context, body, existing, options);
-    return written && { done: written };
+    const taken = await takeAway(context, existing, options);
+    if (!taken) {
+      return undefined;
+    }
+    try {
+      const written = await attemptWrite(context, body, taken.object, options);
+      return written && { done: written };
+    } catch (error) {
+      await taken.giveBack();
+      throw error;
+    }
   });
+}
+
+/** `undefined`: somebody was faster. */
+async function takeAway(
+  context: WriteContext,
+  existing: KubeObject | undefined,
+  { takesAway }: WriteOptions,
+): Promise<Taken | undefined> {
+  // What was there before us keeps what it had.
+  const isAdopted =
+    existing?.metadata.annotations?.[ADOPTED_ANNOTATION] !== undefined;
+  return existing && takesAway && context.fence.takeOver && !isAdopted
+    ? await takeFields(context, existing, takesAway)
+    : { object: existing, giveBack: async () => undefined };
 }
 
 function assertOurs(
@@ -95,7 +124,10 @@ async function attemptWrite(
     if (!existing && ownName) {
       return await client.create(body, { fieldManager }, signal);
     }
-    return await applyOver(client, body, existing, false, signal);
+    // To be refused first would leave others more time to be faster, for ever
+    // where the API server is slow and a status changes all the time.
+    const force = fence.takeOver === true;
+    return await applyOver(client, body, existing, force, signal);
   } catch (error) {
     const conflicts = conflictsOf(error);
     if (!conflicts) {
@@ -108,7 +140,7 @@ async function attemptWrite(
       // What we made by POST is ours under another operation.
       conflict => conflict.manager !== FIELD_MANAGER && !mayTake(conflict),
     );
-    if (foreign.length > 0 && !fence.takeOver) {
+    if (foreign.length > 0) {
       throw new ConflictError(
         `${nameForPeople(
           refOf(body),

@@ -79,9 +79,10 @@ export interface OthersFields {
   fields: string[];
 }
 
-type Fields = Record<string, unknown>;
+/** A set of fields, as `fieldsV1` has it: `f:spec`, `k:{"name":"app"}`, `.`. */
+export type Fields = Record<string, unknown>;
 
-function fieldsIn(value: unknown): Fields {
+export function fieldsIn(value: unknown): Fields {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
@@ -90,7 +91,7 @@ function fieldsV1Of(entry: ManagedFieldsEntry): Fields[] {
 }
 
 /** What is in a set of fields and in none of the others. */
-function without(fields: Fields, others: Fields[]): Fields {
+export function without(fields: Fields, others: Fields[]): Fields {
   return Object.fromEntries(
     Object.entries(fields).flatMap(([key, value]) => {
       const inner = fieldsIn(value);
@@ -106,19 +107,23 @@ function without(fields: Fields, others: Fields[]): Fields {
   );
 }
 
-/** `f:spec`, `k:{"name":"app"}`, `v:"x"` as a path for people. */
+/** `f:spec`, `k:{"name":"app"}`, `v:"x"` as a step of a path for people. */
+export function stepOf(key: string): string {
+  const name = key.slice(2);
+  return key.startsWith('f:')
+    ? `.${name}`
+    : `[${name.replace(/^\{|\}$/g, '').replace(/"([^"]+)":/g, '$1=')}]`;
+}
+
+/** All of them. */
 function paths(fields: Fields, above: string): string[] {
   const below = Object.entries(fields).filter(([key]) => key !== '.');
   if (below.length === 0) {
     return [above];
   }
-  return below.flatMap(([key, value]) => {
-    const name = key.slice(2);
-    const step = key.startsWith('f:')
-      ? `.${name}`
-      : `[${name.replace(/^\{|\}$/g, '').replace(/"([^"]+)":/g, '$1=')}]`;
-    return paths(fieldsIn(value), `${above}${step}`);
-  });
+  return below.flatMap(([key, value]) =>
+    paths(fieldsIn(value), `${above}${stepOf(key)}`),
+  );
 }
 
 /**
@@ -129,25 +134,38 @@ function paths(fields: Fields, above: string): string[] {
 export function othersEntries(
   entries: ManagedFieldsEntry[] | undefined,
 ): ManagedFieldsEntry[] {
-  const written = (entries ?? []).filter(
-    ({ subresource, manager }) =>
-      !subresource && manager !== 'kube-controller-manager',
-  );
-  const isOurs = ({ manager }: ManagedFieldsEntry) =>
-    manager === FIELD_MANAGER || manager === TRAFFIC_FIELD_MANAGER;
-  const ours = written.filter(isOurs);
+  const all = entries ?? [];
   return [
-    ...(ours.some(({ manager }) => manager === FIELD_MANAGER)
+    ...(all.some(
+      ({ manager, subresource }) => manager === FIELD_MANAGER && !subresource,
+    )
       ? [{ manager: FIELD_MANAGER }]
       : []),
-    ...written
-      .filter(entry => !isOurs(entry))
-      .map(({ fieldsV1, ...entry }) => ({
-        ...entry,
-        fieldsV1: without(fieldsV1 ?? {}, ours.flatMap(fieldsV1Of)),
-      }))
-      .filter(({ fieldsV1 }) => Object.keys(fieldsV1).length > 0),
+    ...all.flatMap(entry => {
+      const fieldsV1 = othersOf(entry, all);
+      return fieldsV1 ? [{ ...entry, fieldsV1 }] : [];
+    }),
   ];
+}
+
+/** Whether an entry is neither a controller's nor a scaler's. */
+const isWritten = ({ subresource, manager }: ManagedFieldsEntry) =>
+  !subresource && manager !== 'kube-controller-manager';
+
+const isOurs = ({ manager }: ManagedFieldsEntry) =>
+  manager === FIELD_MANAGER || manager === TRAFFIC_FIELD_MANAGER;
+
+/** What of an entry others have written and we have not; `undefined`: nothing. */
+export function othersOf(
+  entry: ManagedFieldsEntry,
+  all: ManagedFieldsEntry[],
+): Fields | undefined {
+  if (!isWritten(entry) || isOurs(entry)) {
+    return undefined;
+  }
+  const ours = all.filter(other => isWritten(other) && isOurs(other));
+  const fields = without(entry.fieldsV1 ?? {}, ours.flatMap(fieldsV1Of));
+  return Object.keys(fields).length > 0 ? fields : undefined;
 }
 
 /** The same for people, oldest first. */

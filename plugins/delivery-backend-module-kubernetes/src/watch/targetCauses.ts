@@ -183,9 +183,10 @@ function drifted(
       ...rewrittenImages(object),
     ]),
     ...copies.map(({ object }) => copyDrift(object)),
-  ].map(({ kind, about, message, atMs }) => ({
+  ].map(({ kind, about, message, by, atMs }) => ({
     code: DRIFT_CODES[kind],
     summary: message,
+    ...(by && { by }),
     ...(kind === 'edited' && {
       action:
         'Take over to write again what was deployed, or put the change into the manifests',

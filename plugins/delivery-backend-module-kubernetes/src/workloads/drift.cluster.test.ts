@@ -19,6 +19,7 @@ import {
   WorkloadsWorld,
 } from './__testUtils__/harness';
 import { createDigestCheck } from './digests';
+import { editsOf } from './drift';
 import { createPlatformDigests } from './platformDigests';
 import { createWorkloads } from './workloads';
 
@@ -98,7 +99,7 @@ describeOnCluster('What others change of what was deployed', () => {
           },
         });
       },
-      /\.spec\.template\.spec\.containers\[name="app"\]\.image was changed by "kubectl-edit" at 20/,
+      /\.spec\.template\.spec\.containers\[name="app"\]\.image was changed$/,
     ],
     [
       'an annotation of ours, by hand',
@@ -107,7 +108,7 @@ describeOnCluster('What others change of what was deployed', () => {
         byHand(rooms.world.client, rooms.world.namespace).edit(name, {
           metadata: { annotations: { [PLAN_ANNOTATION]: 'mine' } },
         }),
-      /\.metadata\.annotations\.slipway\.dev\/plan was changed by "kubectl-edit"/,
+      /\.metadata\.annotations\.slipway\.dev\/plan was changed$/,
     ],
   ])(
     'is told with who did it and put right when it is written with that right: %s',
@@ -159,22 +160,130 @@ describeOnCluster('What others change of what was deployed', () => {
     expect(drift).toEqual([]);
   });
 
-  it('stays told where it was added to the pods: writing the plan again does not take it away', async () => {
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    [
+      'a variable',
+      {
+        containers: [{ name: 'app', env: [{ name: 'FOO', value: 'bar' }] }],
+      },
+      /containers\[name="app"\]\.env\[name="FOO"\]/,
+    ],
+    [
+      'a container beside ours',
+      { containers: [{ name: 'sidecar', image: 'app' }] },
+      /containers\[name="sidecar"\]/,
+    ],
+    [
+      'a probe of another kind in the place of ours',
+      {
+        containers: [
+          {
+            name: 'app',
+            readinessProbe: { httpGet: null, tcpSocket: { port: 'http' } },
+          },
+        ],
+      },
+      /\.readinessProbe\.tcpSocket/,
+    ],
+    [
+      'fields of the pod, with what Kubernetes fills in',
+      {
+        hostAliases: [{ ip: '10.0.0.1', hostnames: ['x'] }],
+        securityContext: { runAsUser: 1000 },
+        volumes: [{ name: 'scratch', emptyDir: {} }],
+      },
+      /\.hostAliases.*\.volumes\[name="scratch"\]/,
+    ],
+  ])(
+    'is taken away where it was added to the pods, in one write, and the pods are those of before: %s',
+    async (_what, podSpec, fields) => {
+      const { target, wish, name } = await running();
+      const { client, namespace } = rooms.world;
+      const hands = byHand(client, namespace);
+      const before = await hands.get(name);
+      const [container] = before.spec?.template?.spec?.containers ?? [];
+      const text = JSON.stringify(podSpec).replaceAll(
+        '"image":"app"',
+        `"image":"${container.image}"`,
+      );
+      // As kubectl writes: items of lists by their names.
+      await hands.strategic(name, {
+        metadata: { annotations: { note: 'look here' } },
+        spec: {
+          template: {
+            metadata: {
+              annotations: {
+                note: 'mine',
+                'kubectl.kubernetes.io/restartedAt': '2026-11-24T10:00:00Z',
+              },
+            },
+            spec: JSON.parse(text),
+          },
+        },
+      });
+      const [found] = await drifted(target, drift => drift.length > 0);
+      expect(found.message).toMatch(fields);
+      expect(found.message).toMatch(/\.template\.metadata\.annotations\.note/);
+      // Without the right to it everything stays: ours comes beside it, or is refused.
+      await rooms.workloads
+        .ensure(target, { epoch: 1, revision: 2 }, wish, quiet)
+        .catch(() => undefined);
+      expect((await look(target)).drift).toEqual([found]);
+
+      const { metadata } = await hands.get(name);
+      await rooms.workloads.ensure(
+        target,
+        { epoch: 1, revision: 3, takeOver: true },
+        wish,
+        quiet,
+      );
+      const after = await hands.get(name);
+      expect((await look(target)).drift).toEqual([]);
+      expect(after.metadata.generation).toBe((metadata.generation ?? 0) + 1);
+      expect(after.metadata.annotations?.note).toBe('look here');
+      const restarted = 'kubectl.kubernetes.io/restartedAt';
+      const { template } = after.spec ?? {};
+      const { [restarted]: at, ...annotations } =
+        template?.metadata?.annotations ?? {};
+      expect(at).toBeDefined();
+      expect(annotations).toEqual(before.spec?.template?.metadata?.annotations);
+      expect(template?.spec).toEqual(before.spec?.template?.spec);
+      await whole(target);
+    },
+  );
+
+  it('is not taken away by an older epoch, nor where the write is refused', async () => {
     const { target, wish, name } = await running();
-    await byHand(rooms.world.client, rooms.world.namespace).edit(name, {
+    const hands = byHand(rooms.world.client, rooms.world.namespace);
+    await hands.edit(name, {
+      metadata: { annotations: { 'slipway.dev/epoch': '7' } },
       spec: { template: { metadata: { annotations: { note: 'mine' } } } },
     });
-    const before = await drifted(target, drift => drift.length > 0);
-    await rooms.workloads.ensure(
-      target,
-      { epoch: 1, revision: 2, takeOver: true },
-      wish,
-      quiet,
-    );
-    expect(await drifted(target, drift => drift.length > 0)).toEqual(before);
-    expect(before[0].message).toMatch(
-      /\.spec\.template\.metadata\.annotations\.note was changed/,
-    );
+    const before = await hands.get(name);
+    await expect(
+      rooms.workloads.ensure(
+        target,
+        { epoch: 6, revision: 9, takeOver: true },
+        wish,
+        quiet,
+      ),
+    ).rejects.toMatchObject({ name: 'StaleEpochError' });
+    const after = await hands.get(name);
+    expect(after.metadata.generation).toBe(before.metadata.generation);
+    expect(editsOf(after)).toEqual(editsOf(before));
+    await expect(
+      rooms.workloads.ensure(
+        target,
+        { epoch: 7, revision: 9, takeOver: true },
+        { ...wish, replicas: -1 },
+        quiet,
+      ),
+    ).rejects.toThrow(/replicas/);
+    // Whoever looks still sees what was added, and by whom.
+    const found = await drifted(target, drift => drift.length > 0);
+    expect(found).toMatchObject([
+      { by: 'kubectl-edit', message: expect.stringContaining('.note') },
+    ]);
   });
 
   it('is a copy that somebody made of it: told, not counted, and not written to', async () => {
@@ -200,7 +309,7 @@ describeOnCluster('What others change of what was deployed', () => {
         about: `Deployment/${name}-copy`,
         by: 'kubectl-create',
         message: expect.stringMatching(
-          /carries the labels of generation one and was made by "kubectl-create" at .*its pods get requests too/,
+          /carries the labels of generation one and is not ours: its pods get requests too/,
         ),
       }),
     ]);
@@ -267,8 +376,8 @@ describeOnCluster('What others change of what was deployed', () => {
         causes
           .get(target.service)
           ?.some(
-            ({ code, summary }) =>
-              code === 'changed-by-others' && summary.includes('kubectl-edit'),
+            ({ code, by }) =>
+              code === 'changed-by-others' && by === 'kubectl-edit',
           ),
       );
       const wrong = await poll('the pod is accused', async () =>

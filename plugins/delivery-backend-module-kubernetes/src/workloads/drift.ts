@@ -1,10 +1,5 @@
 import { Drift, DriftedField } from '@slipway/backstage-plugin-delivery-common';
-import {
-  fieldsOfOthers,
-  isWrittenByUs,
-  OthersFields,
-  ownersOf,
-} from '../apply';
+import { fieldsOfOthers, isWrittenByUs, ownersOf } from '../apply';
 import { PodOwner } from '../health';
 import {
   ADOPTED_ANNOTATION,
@@ -39,7 +34,13 @@ const IMAGE = /^\.spec\.template\.spec\.containers\[name="([^"]+)"\]\.image$/;
 /** Scales for an autoscaler, which is asked for by the Plan. */
 const AUTOSCALING = 'kube-controller-manager';
 
-function isOurField(field: string): boolean {
+/**
+ * Whether a field of a Deployment of ours is for us alone to set: what others
+ * have there is drift, and goes away when it is put right. Not so numbers of
+ * instances, which scalers give, and the notes of controllers and of `kubectl`,
+ * a restart by it among them.
+ */
+export function isOurField(field: string): boolean {
   return (
     (field.startsWith('.spec.') &&
       // By another way of writing, and not only by a name: see `scaledByHand`.
@@ -89,9 +90,7 @@ function fieldEdits(deployment: PodOwner): Drift[] {
             {
               kind: 'edited',
               about,
-              message: `${kind} "${metadata.name}": ${listOf(
-                changed,
-              )} changed by ${describe({ manager, atMs })}`,
+              message: `${kind} "${metadata.name}": ${listOf(changed)} changed`,
               by: manager,
               ...(atMs !== undefined && { atMs }),
               fields: changed.map(field => valuesOf(deployment, field)),
@@ -153,10 +152,8 @@ function scaledByHand({ kind, metadata, spec }: PodOwner): Drift[] {
     {
       kind: 'edited',
       about: `${kind}/${name}`,
-      message: `${kind} "${name}": ${REPLICAS} was set from ${given} to ${found} by ${
-        owner
-          ? describe(owner)
-          : 'somebody (kubectl scale; Kubernetes keeps no name for a 0)'
+      message: `${kind} "${name}": ${REPLICAS} was set from ${given} to ${found}${
+        owner ? '' : ' (kubectl scale; Kubernetes keeps no name for a 0)'
       }`,
       ...(owner && { by: owner.manager }),
       ...(owner?.atMs ? { atMs: owner.atMs } : {}),
@@ -172,12 +169,6 @@ function listOf(fields: string[]): string {
   return `${fields.slice(0, MOST_FIELDS).join(', ')}${
     more > 0 ? ` and ${more} more` : ''
   }${fields.length === 1 ? ' was' : ' were'}`;
-}
-
-function describe({ manager, atMs }: Omit<OthersFields, 'fields'>): string {
-  return !atMs
-    ? `"${manager}"`
-    : `"${manager}" at ${new Date(atMs).toISOString()}`;
 }
 
 /**
@@ -223,11 +214,7 @@ export function copyDrift({ kind, metadata }: PodOwner): Drift {
   return {
     kind: 'copy',
     about: `${kind}/${metadata.name}`,
-    message: `${kind} "${metadata.name}" carries the labels of generation ${
-      metadata.labels?.[GENERATION_LABEL]
-    } and was made by ${
-      maker ? describe(maker) : 'somebody else'
-    }: its pods get requests too. Delete it, or take the labels of ${LABEL_PREFIX} off it and its pods`,
+    message: `${kind} "${metadata.name}" carries the labels of generation ${metadata.labels?.[GENERATION_LABEL]} and is not ours: its pods get requests too`,
     ...(maker && { by: maker.manager }),
     ...(maker?.atMs !== undefined && { atMs: maker.atMs }),
   };

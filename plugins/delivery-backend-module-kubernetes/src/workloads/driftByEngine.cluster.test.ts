@@ -154,6 +154,65 @@ describeOnCluster('Drift by kubectl, where the environment says repair', () => {
     expect(imageOf(await hands.now())).not.toBe(other);
   });
 
+  it('kubectl set env and patch: what was added goes away again, and the pods are those of before', async () => {
+    await open(CANARY, ['first']);
+    const { deployment, now, engine } = hands;
+    const { template } = (await now()).spec ?? {};
+    await expectRepaired('kubectl-set', () =>
+      hands.kubectl('set', 'env', `deployment/${deployment}`, 'FOO=bar'),
+    );
+    expect((await now()).spec?.template).toEqual(template);
+    // A person's word does it at once, however often it was repaired.
+    const sidecar = { name: 'sidecar', image: hands.other };
+    const spec = { template: { spec: { containers: [sidecar] } } };
+    const load = engine.load();
+    await hands.kubectl(
+      'patch',
+      `deployment/${deployment}`,
+      '--patch',
+      JSON.stringify({ spec }),
+    );
+    await poll('it is told', async () => {
+      const { drift } = await engine.view();
+      return drift.found.some(({ fields = [] }) =>
+        fields.some(({ field }) => field.includes('sidecar')),
+      );
+    });
+    expect(
+      await engine.commandTarget('take-over', 'nobody asked for it'),
+    ).toMatchObject({});
+    await poll(
+      'it is as it was deployed, and whole',
+      async () => {
+        const after = await now();
+        return (
+          JSON.stringify(after.spec?.template) === JSON.stringify(template) &&
+          isWhole(after, REPLICAS)
+        );
+      },
+      60_000,
+    );
+    const { failures } = await load.stop();
+    expect(failures).toEqual([]);
+  });
+
+  it('is written again also where the API server answers late: no step of it would be done within the limit of one call', async () => {
+    await open(CANARY, ['first']);
+    const { deployment, engine, now, other } = hands;
+    const before = await now();
+    engine
+      .proxy()
+      .setRule(({ isWatch }) => (isWatch ? undefined : { delayMs: 900 }));
+    await hands.kubectl(
+      'set',
+      'image',
+      `deployment/${deployment}`,
+      `app=${other}`,
+    );
+    await engine.told(hands.brought, 'drift-repaired');
+    expect(imageOf(await now())).toBe(imageOf(before));
+  });
+
   it('kubectl rollout undo: what is stable comes back in place', async () => {
     await open(IN_PLACE, ['first', 'second']);
     await expectRepaired('kubectl', () =>

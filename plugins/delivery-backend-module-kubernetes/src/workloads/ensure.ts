@@ -15,6 +15,7 @@ import {
   InPlace,
   parseScale,
 } from './deploymentManifest';
+import { isOurField } from './drift';
 import { LiveDeployment } from './readTarget';
 import { scaledNow, scaleOf } from './scale';
 import { Session } from './session';
@@ -90,6 +91,7 @@ async function applyDeployment(
       ownName,
       existing: named(deployments, name),
       mayTake: isLeftByScaler,
+      takesAway: isOurField,
     },
   );
 }

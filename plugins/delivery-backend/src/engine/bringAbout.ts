@@ -2,6 +2,7 @@ import {
   TargetRecord,
   TargetRef,
   World,
+  isKnown,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
 import { LeaseLostError, TargetRow } from '../store';
@@ -11,10 +12,13 @@ import { convergeSteps, isConverged } from './convergeSteps';
 import { isStaleEpoch, markForeign } from './foreignEpoch';
 import { earliest, Round } from './round';
 import { sameJson } from './sameJson';
+import { TimeLimitError } from './timeLimit';
 import { lookAgainAtMs, worldSignature } from './wake';
 
 /** A write over the same view of the world is not repeated before this. */
 const SAME_WRITE_AGAIN_MS = 5_000;
+/** So many times as long as the first attempt may the slowest one take. */
+const MOST_PATIENCE = 6;
 
 /**
  * Converges when there is something to do, and says when to look again. What
@@ -54,7 +58,7 @@ export async function bringAbout(options: {
         connection,
         plans: context.plans,
         keeper,
-        callLimitMs: tuning.callLimitMs,
+        callLimitMs: tuning.callLimitMs * patience(memory, world),
       });
       again = result.wrote || !sameJson(result.applied, row.record.applied);
       carried.applied = result.applied;
@@ -89,6 +93,18 @@ export async function bringAbout(options: {
       }),
     ),
   };
+}
+
+/**
+ * One step of a converge is many requests. An environment that answers each of
+ * them late would never have one done within the limit, and each attempt begins
+ * anew: so each that ran out of time gives the next one more of it. Not where
+ * nothing is seen: what does not answer at all is not waited for.
+ */
+function patience({ trouble }: TargetMemory, { workloads }: World): number {
+  return isKnown(workloads)
+    ? Math.min(MOST_PATIENCE, 1 + (trouble?.timeOuts ?? 0))
+    : 1;
 }
 
 /** Kept in the record, so that every backend knows that there is something to take over. */
@@ -132,8 +148,11 @@ function noteTrouble(
 ) {
   const attempts = (memory.trouble?.attempts ?? 0) + 1;
   const message = messageOf(error);
+  const timeOuts =
+    (memory.trouble?.timeOuts ?? 0) + (error instanceof TimeLimitError ? 1 : 0);
   memory.trouble = {
     attempts,
+    timeOuts,
     retryAtMs: nowMs + backOffMs(attempts),
     reason: isConflict(error)
       ? {

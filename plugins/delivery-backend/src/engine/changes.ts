@@ -54,6 +54,7 @@ export class Changes {
 
   /** The target as it was loaded. */
   readonly original: TargetRow;
+  readonly #told: News[] = [];
   readonly #original = new Map<string, Deployment>();
   readonly #current = new Map<string, Deployment>();
   /** Of the deployments as they are; to compare them takes a while. */
@@ -107,6 +108,11 @@ export class Changes {
     });
   }
 
+  /** What the owners hear beside how their deployments go; once for each key. */
+  tell(news: News): void {
+    this.#told.push(news);
+  }
+
   changedDeployments(): Deployment[] {
     this.#changed ??= [...this.#current.values()].filter(
       deployment => !sameJson(deployment, this.#original.get(deployment.id)),
@@ -150,6 +156,7 @@ export class Changes {
       this.measurements.length === 0 &&
       this.audits.length === 0 &&
       this.evidence.length === 0 &&
+      this.#told.length === 0 &&
       this.takeOverFrom === undefined &&
       sameJson(this.row, this.original) &&
       this.changedDeployments().length === 0
@@ -157,7 +164,7 @@ export class Changes {
   }
 
   news(): News[] {
-    return this.changedDeployments().flatMap(
+    const transitions = this.changedDeployments().flatMap(
       after =>
         newsOfTransition({
           before: this.#original.get(after.id),
@@ -165,6 +172,7 @@ export class Changes {
           owner: this.row.owner,
         }) ?? [],
     );
+    return [...transitions, ...this.#told];
   }
 }
 

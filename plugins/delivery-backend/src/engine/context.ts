@@ -20,7 +20,13 @@ import {
  */
 export interface TargetMemory {
   /** The last failed converge. */
-  trouble?: { reason: Reason; attempts: number; retryAtMs: number };
+  trouble?: {
+    reason: Reason;
+    attempts: number;
+    /** How many of them ran out of time. */
+    timeOuts?: number;
+    retryAtMs: number;
+  };
   /** Starts that failed for a technical cause, by deployment. */
   startTrouble: Map<string, { attempts: number; retryAtMs: number }>;
   /** What was written last, and over which view of the world. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   Drift,
   isKnown,
@@ -9,12 +10,13 @@ import { environmentConfig, environmentModel, ROLLING } from './testing/rows';
 
 jest.setTimeout(60_000);
 
+const CALL_LIMIT_MS = 400;
 const service = 'component:default/checkout';
 const target = { service, environment: 'production' };
 const EDIT: Drift = {
   kind: 'edited',
   about: 'Deployment/checkout',
-  message: 'its image was changed by "kubectl-set"',
+  message: 'its image was changed',
   by: 'kubectl-set',
   atMs: 5,
 };
@@ -24,6 +26,8 @@ describe('what others change at rest', () => {
   let driver: Driver;
   let drift: Drift[];
   let takeOvers: number;
+  /** In real time: how long each write takes. */
+  let slowMs: number;
   let brought: string;
   afterEach(async () => {
     const { violations } = fixture.world;
@@ -37,6 +41,7 @@ describe('what others change at rest', () => {
   async function begin(mode: 'tell' | 'repair') {
     drift = [];
     takeOvers = 0;
+    slowMs = 0;
     fixture = await createFixture({
       environments: [environmentConfig('production', { drift: mode })],
     });
@@ -47,6 +52,7 @@ describe('what others change at rest', () => {
     );
     const actual = fixture.world.connection();
     driver = fixture.driver({
+      tuning: { callLimitMs: CALL_LIMIT_MS },
       connections: new Map([
         [
           'production',
@@ -55,6 +61,9 @@ describe('what others change at rest', () => {
             workloads: {
               ...actual.workloads,
               ensure: async (of, fence, generation, signal) => {
+                if (slowMs > 0) {
+                  await delay(slowMs, undefined, { signal });
+                }
                 if (fence.takeOver) {
                   takeOvers += 1;
                   drift = [];
@@ -99,6 +108,12 @@ describe('what others change at rest', () => {
         : [],
     );
   };
+  const news = async () => {
+    const rows = await fixture.knex('outbox').select('key', 'payload');
+    return rows
+      .filter(({ key }) => key.includes(':drift:'))
+      .map(({ key, payload }) => ({ key, ...JSON.parse(payload) }));
+  };
   const audits = () =>
     fixture
       .knex('audit_log')
@@ -112,6 +127,7 @@ describe('what others change at rest', () => {
     await poke();
     await driver.pass(10_000);
     expect(takeOvers).toBe(1);
+    expect(await news()).toEqual([]);
     expect(fixture.world.effects).toEqual([]);
     expect((await record()).desired.revision).toBe(revision + 1);
     expect(await driftEvents()).toEqual([
@@ -122,7 +138,7 @@ describe('what others change at rest', () => {
       expect.objectContaining({
         actor_ref: 'plugin:delivery',
         subject: stringifyTarget(target),
-        reason: EDIT.message,
+        reason: 'its image was changed by "kubectl-set"',
       }),
     ]);
   });
@@ -131,10 +147,29 @@ describe('what others change at rest', () => {
     await begin('tell');
     drift = [EDIT];
     await poke();
-    await driver.pass(60_000);
+    await driver.pass(50_000);
     expect(takeOvers).toBe(0);
     expect(await audits()).toEqual([]);
     expect((await record()).drift?.found).toEqual([EDIT]);
+    // It may be a mistake that somebody takes back at once.
+    expect(await news()).toEqual([]);
+    await driver.pass(60_000);
+    const told = await news();
+    expect(told).toEqual([
+      {
+        key: expect.stringContaining(`${stringifyTarget(target)}:drift:`),
+        title: 'checkout is not as it was deployed in production',
+        description:
+          'its image was changed by "kubectl-set". Nothing is done about it by itself',
+        severity: 'normal',
+        recipients: ['group:default/shop'],
+        link: `/catalog/default/component/checkout/delivery/deployments/${brought}`,
+      },
+    ]);
+    await driver.pass(600_000);
+    await poke();
+    await driver.pass(60_000);
+    expect(await news()).toEqual(told);
     await fixture.store.commands.add({
       id: 'take-over',
       verb: 'take-over',
@@ -147,9 +182,38 @@ describe('what others change at rest', () => {
     await driver.pass(10_000);
     expect(takeOvers).toBe(1);
     expect((await record()).drift?.found ?? []).toEqual([]);
+    expect(await news()).toEqual(told);
     expect(await driftEvents()).toEqual([
       expect.stringMatching(/^drift-found/),
       expect.stringMatching(/^taken-over: .*kubectl-set.*it was a mistake/),
+      expect.stringMatching(/^drift-repaired/),
+    ]);
+  });
+
+  it('is told once with why it is not put right by itself', async () => {
+    await begin('repair');
+    drift = [{ ...EDIT, kind: 'admission', by: 'webhook "sidecars"' }];
+    await poke();
+    await driver.pass(1_000);
+    expect(await news()).toMatchObject([
+      {
+        description:
+          'its image was changed (webhook "sidecars"). Not put right by itself: It is changed whenever it is written',
+        severity: 'high',
+      },
+    ]);
+    await driver.pass(3_600_000);
+    expect(await news()).toHaveLength(1);
+  });
+
+  it('is written by an environment that answers each request late, as each attempt has more time', async () => {
+    await begin('repair');
+    slowMs = 2.5 * CALL_LIMIT_MS;
+    drift = [EDIT];
+    await poke();
+    await driver.pass(120_000);
+    expect(takeOvers).toBe(1);
+    expect((await driftEvents()).slice(-1)).toEqual([
       expect.stringMatching(/^drift-repaired/),
     ]);
   });

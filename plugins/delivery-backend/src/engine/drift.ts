@@ -9,13 +9,15 @@ import { beginRepair, decideDrift } from '../rollout';
 import { Changes } from './changes';
 import { EngineContext } from './context';
 import { activeRollout } from './deploymentRows';
+import { newsOfDrift } from './news';
 
 /** What runs while nobody looks acts as the plugin. */
 const PLUGIN: Actor = { type: 'plugin', ref: 'plugin:delivery' };
 
 /**
- * Tells what others have changed and, where the environment says so, begins to
- * put it right: with the write that follows this look.
+ * Tells what others have changed, to the owners what stays of it, and begins to
+ * put it right where the environment says so: with the write that follows this
+ * look.
  */
 export function heedDrift(options: {
   context: Pick<EngineContext, 'environments'>;
@@ -28,8 +30,8 @@ export function heedDrift(options: {
   nowMs: number;
 }): { record: TargetRecord; repairs: boolean; wakeAtMs?: number } {
   const { context, changes, record, world, trouble, nowMs } = options;
-  const { target, hold } = changes.row;
-  const { drift, repair, events, wakeAtMs } = decideDrift({
+  const { target, hold, owner } = changes.row;
+  const { drift, repair, events, news, wakeAtMs } = decideDrift({
     record,
     workloads: world.workloads,
     mode: context.environments.get(target.environment)?.drift ?? 'tell',
@@ -41,6 +43,9 @@ export function heedDrift(options: {
   // On the timeline of what brought what runs: that is where people look.
   const deploymentId = record.stable?.deploymentId;
   events.forEach(event => changes.event({ deploymentId, ...event }));
+  if (news) {
+    changes.tell(newsOfDrift({ target, owner, deploymentId, ...news }));
+  }
   const { drift: _, ...rest } = record;
   const told = { ...rest, ...(drift && { drift }) };
   if (!repair) {

@@ -186,6 +186,22 @@ describe('giving an environment back', () => {
       expect(
         (await eventTypes()).filter(type => type === 'give-back-overdue'),
       ).toHaveLength(1);
+      const news = await fixture
+        .knex('outbox')
+        .select('key', 'payload')
+        .where('key', 'like', '%:give-back-overdue:%');
+      expect(news).toHaveLength(1);
+      expect(JSON.parse(news[0].payload)).toEqual({
+        title: 'checkout is not given back in production',
+        description: expect.stringMatching(
+          /after 30 min: 1 of 2 ready\. See to what it waits for/,
+        ),
+        severity: 'high',
+        recipients: ['group:default/shop', expect.stringMatching(/^user:/)],
+        link: expect.stringMatching(
+          /^\/catalog\/default\/component\/checkout\/delivery\/deployments\//,
+        ),
+      });
       expect(await say('release-hold')).toMatchObject({
         accepted: false,
         message: expect.stringMatching(/take over first/),

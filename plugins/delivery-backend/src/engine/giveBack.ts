@@ -17,6 +17,7 @@ import { Changes, save } from './changes';
 import { backOffMs, EngineContext, TargetMemory } from './context';
 import { isStaleEpoch, markForeign } from './foreignEpoch';
 import { LeaseKeeper } from './leaseKeeper';
+import { newsOfGiveBack } from './news';
 import { earliest, RoundResult } from './round';
 import { withTimeLimit } from './timeLimit';
 import { cancelOverdue } from './waiting';
@@ -79,6 +80,7 @@ export async function lookAtGiveBack(
     if (decision.event) {
       changes.event(decision.event);
     }
+    tellOverdue(changes, giveBack, decision.giveBack);
   }
   const waiting = endOverdue(changes, open);
   if (!changes.isEmpty()) {
@@ -96,6 +98,26 @@ export async function lookAtGiveBack(
     ),
     tellSiblings: decision.next === 'done',
   };
+}
+
+/** Once for each time that it stops. */
+function tellOverdue(
+  changes: Changes,
+  before: GiveBackProgress,
+  giveBack: GiveBackProgress,
+) {
+  const { overdue } = giveBack;
+  if (overdue && !before.overdue) {
+    const { target, owner, record } = changes.row;
+    changes.tell(
+      newsOfGiveBack({
+        target,
+        owner,
+        deploymentId: record.stable?.deploymentId,
+        giveBack: { ...giveBack, overdue },
+      }),
+    );
+  }
 }
 
 /** What waits here goes on waiting, but not for longer than it may. */

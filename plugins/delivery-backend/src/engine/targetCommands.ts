@@ -5,7 +5,7 @@ import {
   isTerminalDeployment,
 } from '@slipway/backstage-plugin-delivery-common';
 import { QueueMode } from '../governance';
-import { beginRepair } from '../rollout';
+import { beginRepair, describeDrift } from '../rollout';
 import { Changes } from './changes';
 import { activeRollout, withOutcome } from './deploymentRows';
 import { beginGiveBack, endGiveBack } from './giveBackVerb';
@@ -107,12 +107,9 @@ function takeFields(changes: Changes, command: Command) {
   const { record } = changes.row;
   const { conflict } = record;
   const drifted = record.drift?.found ?? [];
-  if (!conflict && drifted.length > 0) {
-    takeBack(
-      changes,
-      command,
-      drifted.map(({ message }) => message).join('; '),
-    );
+  const isAtRest = activeRollout(record.rollout) === undefined;
+  if (drifted.length > 0 && (isAtRest || !conflict)) {
+    takeBack(changes, command, describeDrift(drifted));
     return;
   }
   if (!conflict) {

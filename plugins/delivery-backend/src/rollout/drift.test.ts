@@ -5,7 +5,9 @@ import {
   WorkloadsState,
 } from '@slipway/backstage-plugin-delivery-common';
 import fc from 'fast-check';
-import { beginRepair, decideDrift, DriftMode, isRepairWrite } from './drift';
+import { decideDrift } from './drift';
+import { beginRepair, isRepairWrite } from './driftRepair';
+import { DriftMode, DriftNews } from './driftState';
 import { emptyRecord } from './emptyRecord';
 
 const MINUTE_MS = 60_000;
@@ -13,14 +15,15 @@ const MINUTE_MS = 60_000;
 const edit = (by: string, atMs: number): Drift => ({
   kind: 'edited',
   about: 'Deployment/shop',
-  message: `image was changed by "${by}" at ${atMs}`,
+  message: 'image was changed',
   by,
   atMs,
 });
 const WEBHOOK: Drift = {
   kind: 'admission',
   about: 'Deployment/shop',
-  message: 'a webhook changes what is written',
+  message: 'it was changed on its way in',
+  by: 'webhook "sidecars"',
 };
 const COPY: Drift = {
   kind: 'copy',
@@ -39,8 +42,12 @@ class Target {
   held = false;
   busy = false;
   writable = true;
+  /** What leads there has not acted on our last write. */
+  lagging = false;
   writes: number[] = [];
   events: string[] = [];
+  news: DriftNews[] = [];
+  wakes: Array<number | undefined> = [];
   saves = 0;
   /** What stands in the world after a write of ours. */
   afterWrite: (nowMs: number, drift: Drift[]) => Drift[] = () => [];
@@ -54,7 +61,11 @@ class Target {
     const reflects = this.record.desired.revision;
     const output = decideDrift({
       record: this.record,
-      workloads: { known, observedAtMs: this.nowMs, reflects },
+      workloads: {
+        known,
+        observedAtMs: this.nowMs,
+        reflects: this.lagging ? 7 : reflects,
+      },
       mode: this.mode,
       busy: this.busy,
       held: this.held,
@@ -63,6 +74,8 @@ class Target {
     this.events.push(
       ...output.events.map(({ type, message }) => `${type}: ${message}`),
     );
+    this.news.push(...(output.news ? [output.news] : []));
+    this.wakes.push(output.wakeAtMs);
     this.saves += output.drift === this.record.drift ? 0 : 1;
     this.record = { ...this.record, drift: output.drift };
     if (output.repair) {
@@ -111,7 +124,7 @@ describe('Drift', () => {
     target.drift = [edit('kubectl-edit', 5)];
     target.pass(MINUTE_MS);
     expect(target.events).toEqual([
-      'drift-found: Not as it was deployed: image was changed by "kubectl-edit" at 5',
+      'drift-found: Not as it was deployed: image was changed by "kubectl-edit"',
     ]);
     expect(target.record.drift).toMatchObject({
       found: [{ by: 'kubectl-edit' }],
@@ -132,7 +145,7 @@ describe('Drift', () => {
     expect(target.record.desired.revision).toBe(8);
     expect(target.events).toEqual([
       expect.stringMatching(/^drift-found/),
-      'drift-repaired: Repaired: image was changed by "kubectl-set" at 5',
+      'drift-repaired: Repaired: image was changed by "kubectl-set"',
     ]);
   });
 
@@ -191,7 +204,7 @@ describe('Drift', () => {
     ['changed on its way in', [WEBHOOK], 'drift-by-admission', 0],
     ['a copy', [COPY], 'drift-by-copy', 0],
     [
-      'only added beside the plan',
+      'still there after it was written again',
       [edit('kubectl', 5)],
       'drift-beside-plan',
       1,
@@ -237,8 +250,11 @@ describe('Drift', () => {
     expect(third - second).toBeGreaterThanOrEqual(5 * MINUTE_MS);
     expect(target.record.drift?.left).toMatchObject({
       code: 'drift-fought-over',
-      message: expect.stringMatching(/3 times within an hour.*"argocd"/),
+      message: 'It was put right 3 times within an hour, and is changed again',
     });
+    expect(target.events[target.events.length - 1]).toMatch(
+      /^drift-left: Not repaired: It was put right 3 times.*: image was changed by "argocd"$/,
+    );
     // What was left stays left, also when the hour is over.
     target.pass(180 * MINUTE_MS, 10_000);
     expect(target.writes).toHaveLength(3);
@@ -274,6 +290,48 @@ describe('Drift', () => {
       nowMs: 10 * MINUTE_MS,
     });
     expect(after?.left?.message).toMatch(/did not answer in 5000 ms/);
+  });
+
+  it('has helped once nothing is changed any more, also where a controller has not acted on it yet', () => {
+    const target = new Target('repair');
+    target.drift = [edit('kubectl', 5)];
+    target.lagging = true;
+    target.pass(MINUTE_MS);
+    expect(target.types()).toEqual(['drift-found', 'drift-repaired']);
+  });
+
+  it('that was written and is not seen in force for long says that, and not that it was not written', () => {
+    const target = new Target('repair');
+    const drift = [edit('kubectl', 5)];
+    target.drift = drift;
+    target.afterWrite = (_nowMs, found) => found;
+    target.lagging = true;
+    target.pass(10 * MINUTE_MS);
+    expect(target.record.drift?.left?.code).toBe('drift-not-in-force');
+    target.drift = [];
+    target.pass(MINUTE_MS);
+    expect(target.events[target.events.length - 1]).toBe(
+      'drift-gone: It is as it was deployed again: image was changed by "kubectl"',
+    );
+  });
+
+  it('is not over as long as a repair that was given up is not written whole', () => {
+    const target = new Target('repair');
+    target.drift = [edit('kubectl', 5)];
+    target.writable = false;
+    target.pass(10 * MINUTE_MS);
+    const { left } = target.record.drift ?? {};
+    expect(left?.code).toBe('drift-not-repaired');
+    // Half of it was: what was added is ours, and still there.
+    target.drift = [];
+    target.pass(MINUTE_MS);
+    expect(target.record.drift).toMatchObject({
+      found: [{ by: 'kubectl' }],
+      left,
+    });
+    target.record.applied = { revision: target.record.desired.revision };
+    target.pass(MINUTE_MS);
+    expect(target.types().slice(-1)).toEqual(['drift-gone']);
   });
 
   it('is not guessed while nothing is known', () => {
@@ -333,5 +391,88 @@ describe('Drift', () => {
       ),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('The owners hear of drift', () => {
+  const DAY_MS = 24 * 60 * MINUTE_MS;
+
+  it('once, after it has stayed for a minute; not again by every look, nor when it is over', () => {
+    const target = new Target('tell');
+    target.drift = [edit('kubectl-edit', 5)];
+    target.look();
+    expect(target.news).toEqual([]);
+    expect(target.wakes).toEqual([target.nowMs + MINUTE_MS]);
+    target.pass(10 * MINUTE_MS);
+    expect(target.news).toEqual([
+      {
+        found: [edit('kubectl-edit', 5)],
+        atMs: 1_000_000 + MINUTE_MS,
+      },
+    ]);
+    const { saves } = target;
+    target.drift = [];
+    target.pass(10 * MINUTE_MS);
+    expect(target.news).toHaveLength(1);
+    // That it was told is kept for a day, and costs nothing.
+    expect(target.saves).toBe(saves + 1);
+    target.pass(2 * DAY_MS, MINUTE_MS);
+    expect(target.record.drift).toBeUndefined();
+  });
+
+  it('not at all when it is gone within a minute, or is put right by itself', () => {
+    const target = new Target('tell');
+    target.drift = [edit('kubectl-edit', 5)];
+    target.pass(MINUTE_MS - 2_000);
+    target.drift = [];
+    target.pass(MINUTE_MS);
+    expect(target.news).toEqual([]);
+    const repaired = new Target('repair');
+    repaired.drift = [edit('kubectl-edit', 5)];
+    repaired.pass(10 * MINUTE_MS);
+    expect(repaired.news).toEqual([]);
+  });
+
+  it('once a day of what comes and goes; of something else as well', () => {
+    const target = new Target('tell');
+    for (let hour = 0; hour < 30; hour += 1) {
+      target.drift = [edit('reloader', target.nowMs)];
+      target.pass(30 * MINUTE_MS, 30_000);
+      target.drift = [];
+      target.pass(30 * MINUTE_MS, 30_000);
+    }
+    expect(target.news).toHaveLength(2);
+    target.drift = [edit('reloader', target.nowMs), edit('kubectl-edit', 7)];
+    target.pass(2 * MINUTE_MS);
+    expect(target.news[2].found).toEqual([edit('kubectl-edit', 7)]);
+  });
+
+  it.each<[string, (target: Target) => void, string | undefined]>([
+    [
+      'under a hold',
+      target => Object.assign(target, { held: true }),
+      undefined,
+    ],
+    [
+      'that is fought over',
+      target => {
+        target.afterWrite = nowMs => [edit('argocd', nowMs)];
+      },
+      'drift-fought-over',
+    ],
+    [
+      'that is changed on its way in',
+      target => {
+        target.drift = [WEBHOOK];
+      },
+      'drift-by-admission',
+    ],
+  ])('of what is not repaired: %s', (_what, arrange, code) => {
+    const target = new Target('repair');
+    target.drift = [edit('argocd', 5)];
+    arrange(target);
+    target.pass(60 * MINUTE_MS, 5_000);
+    expect(target.news).toHaveLength(1);
+    expect(target.news[0].left?.code).toBe(code);
   });
 });

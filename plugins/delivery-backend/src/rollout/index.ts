@@ -1,6 +1,8 @@
 export { decide } from './decide';
-export { beginRepair, decideDrift, isRepairWrite } from './drift';
-export type { DriftMode } from './drift';
+export { decideDrift } from './drift';
+export { describeDrift } from './driftFound';
+export { beginRepair, isRepairWrite } from './driftRepair';
+export type { DriftMode, DriftNews } from './driftState';
 export { emptyRecord } from './emptyRecord';
 export {
   decideGiveBack,

@@ -256,6 +256,10 @@ export interface DriftState {
   repairing?: { revision: number; atMs: number };
   /** Why it is not put right by itself any more: a person decides. */
   left?: Reason;
+  /** When the owners hear of it, if it stays. */
+  tellAtMs?: number;
+  /** Of what they have heard, of late. */
+  told?: Array<{ drift: string; atMs: number }>;
 }
 
 /**

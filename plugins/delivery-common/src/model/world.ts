@@ -19,6 +19,8 @@ export interface HealthCause {
   summary: string;
   evidence?: string;
   action?: string;
+  /** Who or what did it: a program, as the environment calls it. */
+  by?: string;
   sinceMs: number;
   /**
    * `error` (the default): something does not work. `warning`: it works, and
@@ -117,10 +119,14 @@ export interface Drift {
   kind: 'edited' | 'admission' | 'copy';
   /** What it is about, as the environment calls it: `Deployment/checkout`. */
   about: string;
-  /** What is different, and who did it; the same as long as nothing changes. */
+  /**
+   * What is different, and nothing else: who did it and when stand beside it.
+   * The same as long as nothing changes.
+   */
   message: string;
-  /** The program that did it, where the environment tells. */
+  /** The program that did it, or what may have, where the environment tells. */
   by?: string;
+  /** When, where the environment tells. */
   atMs?: number;
   /** What of it is different, as far as it is known. */
   fields?: DriftedField[];

@@ -66,7 +66,8 @@ const DRIFT_CODES: Record<DriftFinding['kind'], string> = {
 
 /** What others have changed, with who did it and what is done about it. */
 function drifted({ found }: DriftView): Array<HealthCause & { about: string }> {
-  return found.map(({ kind, about, message, sinceMs, action, fields = [] }) => {
+  return found.map(finding => {
+    const { kind, about, message, by, sinceMs, action, fields = [] } = finding;
     const evidence = fields
       .filter(({ expected, found: is }) => expected ?? is)
       .map(
@@ -79,6 +80,7 @@ function drifted({ found }: DriftView): Array<HealthCause & { about: string }> {
       summary: message,
       ...(evidence && { evidence }),
       action,
+      ...(by && { by }),
       sinceMs,
       level: 'warning',
       about,

@@ -31,6 +31,18 @@ export function byHand(client: KubeClient, namespace: string) {
     /** `kubectl set image`, `kubectl edit` */
     edit: (name: string, patch: Record<string, unknown>) =>
       client.patch(refTo(name), patch, { fieldManager: 'kubectl-edit' }, quiet),
+    /** `kubectl patch`, `kubectl set env`: lists are merged by the names of their items. */
+    strategic: (name: string, patch: Record<string, unknown>) =>
+      client.raw(
+        {
+          method: 'PATCH',
+          path: `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`,
+          contentType: 'application/strategic-merge-patch+json',
+          query: { fieldManager: 'kubectl-patch' },
+          body: patch,
+        },
+        quiet,
+      ),
     /** `kubectl rollout undo`: the template of the ReplicaSet before comes back. */
     async undo(name: string) {
       const { items } = await client.list(

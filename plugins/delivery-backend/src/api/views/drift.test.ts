@@ -11,7 +11,7 @@ import { driftView } from './drift';
 const EDIT: Drift = {
   kind: 'edited',
   about: 'Deployment/checkout',
-  message: '.spec.replicas was set from 2 to 5 by "kubectl"',
+  message: '.spec.replicas was set from 2 to 5',
   by: 'kubectl',
   atMs: 5,
   fields: [{ field: '.spec.replicas', expected: '2', found: '5' }],

@@ -61,9 +61,7 @@ function actionOn(
     return 'What was deployed is being written again';
   }
   if (drift?.left) {
-    // What was changed stands beside it already.
-    const why = drift.left.message.replace(`: ${drifted.message}`, '');
-    return [`Not put right by itself: ${why}`, drift.left.action]
+    return [`Not put right by itself: ${drift.left.message}`, drift.left.action]
       .filter(Boolean)
       .join('. ');
   }

@@ -93,7 +93,7 @@ export function CauseList(props: { causes: ShownCause[]; compact?: boolean }) {
 
 function Cause(props: { cause: ShownCause; open: boolean }) {
   const { cause, open } = props;
-  const { level, summary, about, sinceMs, evidence, action } = cause;
+  const { level, summary, about, by, sinceMs, evidence, action } = cause;
   const t = useDeliveryTranslation();
   const classes = useStyles();
   return (
@@ -108,6 +108,7 @@ function Cause(props: { cause: ShownCause; open: boolean }) {
               <code>{about}</code> ·{' '}
             </>
           )}
+          {by && <>{t('causes.by', { by })} · </>}
           <RelativeTime atMs={sinceMs} />
         </div>
         {action && <div>{t('common.action', { action })}</div>}

@@ -41,7 +41,7 @@ function known(causes: TargetCause[]) {
 describe('what is wrong or in the way', () => {
   it('is what others have changed, once, with both values and what is done about it', async () => {
     const api = new FakeDeliveryApi();
-    const summary = 'The image was changed by "kubectl-set"';
+    const summary = 'The image was changed';
     api.overview = overview({
       targets: [
         healthyTarget({
@@ -84,7 +84,15 @@ describe('what is wrong or in the way', () => {
     });
     await renderForEntity(<DeliveryTab />, api);
     const box = await screen.findByRole('region', { name: 'Staging' });
-    expect(within(box).getAllByText(/was changed by/)).toHaveLength(1);
+    expect(within(box).getAllByText(/was changed/)).toHaveLength(1);
+    const [cause] = within(box)
+      .getAllByRole('listitem')
+      .filter(item => item.hasAttribute('data-cause'));
+    expect(cause).toHaveTextContent(
+      /Deployment\/checkout · by kubectl-set · .*ago|now/,
+    );
+    // The exact time is on hover, and for machines.
+    expect(cause.querySelector('time')).toHaveAttribute('title');
     expect(box).toHaveTextContent('It is put right by itself soon');
     expect(box).not.toHaveTextContent('What to do: Take over');
     expect(box).toHaveTextContent('app:1 -> app:2');

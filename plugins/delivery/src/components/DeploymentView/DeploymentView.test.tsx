@@ -60,6 +60,30 @@ function rolledBack(): FakeDeliveryApi {
 }
 
 describe('DeploymentView', () => {
+  it('does not call a canary what is rolled', async () => {
+    const api = rolledBack();
+    if (!api.detail?.deployment.rollout) {
+      throw new Error('The fixture has no rollout');
+    }
+    const shown = api.detail.deployment;
+    const share = { percent: 25 };
+    api.detail = {
+      ...api.detail,
+      deployment: {
+        ...shown,
+        rollout: shown.rollout && {
+          ...shown.rollout,
+          strategy: { type: 'rolling', maxSurge: share, maxUnavailable: share },
+        },
+      },
+    };
+    await renderDeployment(api);
+    expect(
+      await screen.findByRole('heading', { name: 'New in this deployment' }),
+    ).toBeInTheDocument();
+    expect(screen.queryByText('New in the canary')).not.toBeInTheDocument();
+  });
+
   it('opens a failed deployment on its cause, in a sentence, with the verbs that lead on', async () => {
     await renderDeployment(rolledBack());
     const sentence = await screen.findByText(
@@ -99,6 +123,9 @@ describe('DeploymentView', () => {
       }),
     ).toBeInTheDocument();
     // What its logs tell and stable's do not.
+    expect(
+      screen.getByRole('heading', { name: 'New in the canary' }),
+    ).toBeInTheDocument();
     expect(
       screen.getByText('TypeError: price is undefined'),
     ).toBeInTheDocument();

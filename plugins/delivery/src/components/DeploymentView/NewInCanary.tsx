@@ -20,9 +20,14 @@ const useStyles = makeStyles((theme: Theme) => ({
   },
 }));
 
+/** Else nothing is tried beside what is stable under that name. */
+function isCanary({ rollout }: DeploymentDetail['deployment']): boolean {
+  return rollout?.strategy.type === 'canary';
+}
+
 /** What the new version complains of and stable does not: often the cause itself. */
 export function NewInCanary(props: { detail: DeploymentDetail }) {
-  const { newInCanary } = props.detail;
+  const { newInCanary, deployment } = props.detail;
   const t = useDeliveryTranslation();
   const classes = useStyles();
   if (!newInCanary) {
@@ -37,7 +42,11 @@ export function NewInCanary(props: { detail: DeploymentDetail }) {
   return (
     <section>
       <Typography variant="h6" component="h3">
-        {t('deployment.newInCanary.title')}
+        {t(
+          `deployment.newInCanary.${
+            isCanary(deployment) ? 'title' : 'titleOther'
+          }`,
+        )}
       </Typography>
       <Typography variant="body2">
         {problem === undefined

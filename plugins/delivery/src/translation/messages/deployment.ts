@@ -35,6 +35,7 @@ export const deployment = {
   backOn: 'Traffic is back on {{version}} since {{when}}.',
   newInCanary: {
     title: 'New in the canary',
+    titleOther: 'New in this deployment',
     what: 'Error-like log lines of the new version that stable did not write ({{candidate}} and {{stable}} lines compared).',
     alone:
       'Error-like log lines of the new version; there was nothing of stable to compare with.',

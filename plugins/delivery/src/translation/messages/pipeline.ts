@@ -96,6 +96,7 @@ export const pipeline = {
 export const causes = {
   title: 'What is wrong or in the way',
   sentence: '{{level}}: {{summary}}',
+  by: 'by {{by}}',
   level: {
     error: 'Broken',
     warning: 'In the way',
