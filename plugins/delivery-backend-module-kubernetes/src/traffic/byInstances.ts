@@ -11,7 +11,7 @@ import { readEndpoints } from './endpoints';
 import { LiveTraffic } from './live';
 import { marks } from './marks';
 import { put } from './put';
-import { serves, tooMany } from './ratio';
+import { notWhole, serves, tooMany } from './ratio';
 
 const LEAVING_WITHIN_MS = 3_000;
 const LOOK_EVERY_MS = 50;
@@ -19,9 +19,10 @@ const LOOK_EVERY_MS = 50;
 /**
  * Without a route: writes on the Deployments which shares their instances are
  * to make, for whoever sizes them. `false`: there are more of one than its
- * share allows, and the Services do not take it yet. They stay as they are, and
- * with them the revision that `observe` tells: the engine brings the instances
- * to their number first, and comes again.
+ * share allows, and the Services do not take it yet; or not all are ready of
+ * the one that is to have everything. They stay as they are, and with them the
+ * revision that `observe` tells: the engine brings the instances to their
+ * number first, and comes again.
  */
 export async function fitInstances(
   context: TrafficContext,
@@ -43,6 +44,17 @@ export async function fitInstances(
       ),
     ),
   );
+  const [short] = notWhole(fitting, shares);
+  if (short) {
+    context.logger.debug(
+      `Traffic of ${stringifyTarget(target)} stays where it is: ${
+        short.generation
+      } is to have all of it, and less than ${
+        short.needed
+      } instances of it are ready`,
+    );
+    return false;
+  }
   // What gets requests already would not get fewer by waiting.
   const coming = shares.filter(({ generation }) => !serves(live, generation));
   const beyond = (seen: Pick<LiveTraffic, 'workloads' | 'readyOf'>) =>

@@ -158,6 +158,7 @@ export function judge(
     known: {
       accepted: differing ?? told,
       ...(besideShares.length > 0 && { routes: besideShares }),
+      ...(routes.length === 0 && !live.inPlace && { byInstances: true }),
       ...addressOf(live),
       ...(causes.length > 0 && { causes }),
     },

@@ -3,7 +3,11 @@ import {
   TrafficShare,
 } from '@slipway/backstage-plugin-delivery-common';
 import { KubeObject } from '../client';
-import { GENERATION_LABEL, TRACK_ANNOTATION } from '../names';
+import {
+  GENERATION_LABEL,
+  REPLICAS_ANNOTATION,
+  TRACK_ANNOTATION,
+} from '../names';
 import { LiveTraffic } from './live';
 import { selectorOf } from './services';
 
@@ -90,6 +94,40 @@ export function tooMany(
         : [];
     },
   );
+}
+
+/**
+ * The generations that are to have everything and are not whole yet, while
+ * others are there that carry what is missing: beside those they had no more
+ * instances than their share.
+ */
+export function notWhole(
+  { workloads, readyOf }: Pick<LiveTraffic, 'workloads' | 'readyOf'>,
+  shares: TrafficShare[],
+): Array<{ generation: string; needed: number }> {
+  return shares
+    .filter(({ percent }) => percent >= 100)
+    .flatMap(({ generation }) => {
+      const workload = workloads.find(
+        ({ metadata }) => metadata.labels?.[GENERATION_LABEL] === generation,
+      );
+      const { annotations = {} } = workload?.metadata ?? {};
+      const carries = workloads.some(
+        other =>
+          other !== workload &&
+          readyOf(other.metadata.labels?.[GENERATION_LABEL] ?? '') > 0,
+      );
+      if (
+        !workload ||
+        !carries ||
+        !isTried(annotations[TRACK_ANNOTATION] ?? '')
+      ) {
+        return [];
+      }
+      const [asked = '0'] = (annotations[REPLICAS_ANNOTATION] ?? '').split('/');
+      const needed = Math.max(replicasOf(workload), Number(asked) || 0);
+      return readyOf(generation) < needed ? [{ generation, needed }] : [];
+    });
 }
 
 /** Whether any main Service takes a generation now. */

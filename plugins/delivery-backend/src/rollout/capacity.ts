@@ -31,6 +31,11 @@ import { WorldView } from './worldView';
  *    back, even when the backend is away then.
  *
  * A candidate that was never given traffic on purpose inherits none.
+ *
+ * Where requests are divided by the number of instances, a candidate has no more
+ * of them than its share allows. Then its share comes first, and the instances
+ * follow: held back until they are there, none of the two would ever move.
+ * Nothing is overloaded by that, as each ready instance carries the same.
  */
 
 /** Less than this is the error of adding fractions, not traffic. */
@@ -96,7 +101,9 @@ export function allocateShares(
       generation,
       ready,
       capacity:
-        isRolling(candidate) || (!stable && candidateWant > 0)
+        isRolling(candidate) ||
+        (!stable && candidateWant > 0) ||
+        isFollowed(candidate, candidateWant, view)
           ? readyCapacity(ready, 1)
           : readyCapacity(ready, candidate.candidate.replicas),
       want: candidateWant,
@@ -157,6 +164,22 @@ export function readyCapacity(ready: number, replicas: number): number {
 function isRolling(rollout: RolloutState | undefined): boolean {
   return (
     rollout?.phase === 'stepping' && rollout.goal?.stableReplicas !== undefined
+  );
+}
+
+/**
+ * Whether the candidate's instances follow its share. Once it is seen to have
+ * everything, nobody else carries what it cannot.
+ */
+function isFollowed(
+  { phase, candidate }: RolloutState,
+  want: number,
+  view: WorldView,
+): boolean {
+  return (
+    view.byInstances &&
+    phase === 'stepping' &&
+    (want < 100 || view.accepted(candidate.generation) < 100)
   );
 }
 

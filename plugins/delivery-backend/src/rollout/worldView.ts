@@ -17,6 +17,8 @@ export interface WorldView {
   accepted(generation: string): number;
   /** What it sends to a generation beside the shares. */
   routes: TrafficRoute[];
+  /** Requests are divided by the number of ready instances, and by nothing else. */
+  byInstances: boolean;
   /** Generations that the router gives a share. */
   served(): string[];
   /** What the controller that leads tells; absent when nobody asked it. */
@@ -51,6 +53,7 @@ export function viewWorld(
       ready: generation => states.get(generation)?.ready ?? 0,
       accepted: generation => shares.get(generation) ?? 0,
       routes: traffic.known.routes ?? [],
+      byInstances: traffic.known.byInstances === true,
       served: () =>
         [...shares.entries()]
           .filter(([, percent]) => percent > 0)

@@ -155,6 +155,12 @@ export interface TrafficState {
   accepted: TrafficShare[];
   /** Beside the shares; absent: none. */
   routes?: TrafficRoute[];
+  /**
+   * Nothing divides requests but the number of instances: each that is ready
+   * carries the same, and a generation that is tried gets no more of them than
+   * its share allows.
+   */
+  byInstances?: true;
   /** What really flowed of late, where the data plane tells; absent without traffic. */
   measured?: { shares: TrafficShare[]; requests: number; windowMs: number };
   /** Where the service answers, for people. */

@@ -36,6 +36,14 @@ export const weight: StepRunner<'weight'> = {
     if (asked < percent - 1e-6 || (asked > percent + 1e-6 && !alone)) {
       return 'waiting';
     }
+    // There the instances follow the share.
+    if (
+      view.byInstances &&
+      percent > 0 &&
+      view.ready(generation) < (rollout.goal?.replicas ?? 0)
+    ) {
+      return 'waiting';
+    }
     const exact = asked <= 0 || asked >= 100;
     if (Math.abs(taken - asked) > (exact ? 0 : TOLERANCE_PERCENT)) {
       return 'waiting';

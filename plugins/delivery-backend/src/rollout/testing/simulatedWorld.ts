@@ -6,6 +6,7 @@ import {
   World,
 } from '@slipway/backstage-plugin-delivery-common';
 import { ControllerInPlace } from './controllerInPlace';
+import { RatioOfInstances } from './ratioOfInstances';
 
 /** What can be wrong with a generation. */
 export interface GenerationBehaviour {
@@ -29,6 +30,8 @@ export interface SimulatedWorldOptions {
   readyAfterMs?: number;
   /** How long a crashed instance is away. */
   restartAfterMs?: number;
+  /** There is no router: each instance that is ready carries the same. */
+  byInstances?: boolean;
 }
 
 interface Instance {
@@ -58,6 +61,7 @@ export class SimulatedWorld {
     string,
     { planId: string; wanted: number; instances: Instance[] }
   >();
+  private readonly ratio = new RatioOfInstances();
   private readonly slot = new ControllerInPlace();
   private shares: TrafficShare[] = [];
   private routes: TrafficRoute[] = [];
@@ -85,6 +89,7 @@ export class SimulatedWorld {
       routerLagMs: 50,
       readyAfterMs: 2_000,
       restartAfterMs: 3_000,
+      byInstances: false,
       ...options,
     };
   }
@@ -179,11 +184,11 @@ export class SimulatedWorld {
                   const states = instances.map(i =>
                     this.describe(generation, i, nowMs),
                   );
+                  const ready = states.filter(s => s.ready).length;
                   return {
                     generation,
                     planId,
-                    wanted,
-                    ready: states.filter(s => s.ready).length,
+                    ...this.ratio.counted(generation, wanted, ready),
                     instances: states,
                   };
                 },
@@ -201,6 +206,7 @@ export class SimulatedWorld {
             known: {
               accepted: this.shares,
               ...(this.routes.length > 0 ? { routes: this.routes } : {}),
+              ...(this.options.byInstances ? { byInstances: true } : {}),
             },
             observedAtMs: nowMs,
             reflects: this.trafficRevision,
@@ -260,6 +266,14 @@ export class SimulatedWorld {
       .sort(inOrder)) {
       if (desired.revision < this.trafficRevision) {
         continue;
+      }
+      if (this.options.byInstances) {
+        const isWhole = this.ratio.note(desired, this.generations, generation =>
+          this.readyOf(generation, nowMs),
+        );
+        if (!isWhole) {
+          continue;
+        }
       }
       if (JSON.stringify(this.shares) !== JSON.stringify(desired.shares)) {
         this.effects.push({ kind: 'shares', shares: desired.shares, atMs });
@@ -338,7 +352,8 @@ export class SimulatedWorld {
         }
         continue;
       }
-      this.scale(wish.generation, wish.planId, wish.replicas, atMs);
+      const given = this.ratio.size(wish, this.generations);
+      this.scale(wish.generation, wish.planId, given, atMs);
     }
     for (const generation of [...this.generations.keys()]) {
       const wanted = desired.generations.some(g => g.generation === generation);
