@@ -8,6 +8,7 @@ export {
   fieldsOfOthers,
   isWrittenByUs,
   othersEntries,
+  ownedItem,
   ownersOf,
   type FieldConflict,
   type OthersFields,

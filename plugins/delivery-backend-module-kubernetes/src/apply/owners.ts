@@ -56,6 +56,22 @@ function covers(fields: Record<string, unknown>, path: string[]): boolean {
   );
 }
 
+/** Whether anybody has set an item of a list, which is told by its key. */
+export function ownedItem(
+  entries: ManagedFieldsEntry[] | undefined,
+  path: string[],
+  key: Record<string, string>,
+): boolean {
+  const item = `k:${JSON.stringify(key)}`;
+  return (entries ?? []).some(({ fieldsV1 = {} }) => {
+    let fields: Fields = fieldsV1;
+    for (const name of path) {
+      fields = fieldsIn(fields[`f:${name}`]);
+    }
+    return fields[item] !== undefined;
+  });
+}
+
 /** Who has set a field, or fields below it, newest first. */
 export function ownersOf(
   entries: ManagedFieldsEntry[] | undefined,

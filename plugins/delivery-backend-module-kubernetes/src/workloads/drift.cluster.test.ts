@@ -1,83 +1,30 @@
 import {
-  Drift,
   InstanceState,
   isKnown,
   TargetCause,
-  TargetRef,
 } from '@slipway/backstage-plugin-delivery-common';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { KubeObject } from '../client';
-import { GENERATION_LABEL, generationName, PLAN_ANNOTATION } from '../names';
+import { GENERATION_LABEL, PLAN_ANNOTATION } from '../names';
 import { mapping } from '../plan';
 import { describeOnCluster } from '../testing';
 import { createClusterWatch, createLiveSource } from '../watch';
 import { byHand } from './__testUtils__/byHand';
-import {
-  openWorkloadsWorld,
-  quiet,
-  silentLogger,
-  WorkloadsWorld,
-} from './__testUtils__/harness';
+import { quiet, silentLogger } from './__testUtils__/harness';
+import { openResting, Resting } from './__testUtils__/resting';
 import { createDigestCheck } from './digests';
-import { editsOf } from './drift';
 import { createPlatformDigests } from './platformDigests';
-import { createWorkloads } from './workloads';
 
 jest.setTimeout(300_000);
 
 describeOnCluster('What others change of what was deployed', () => {
-  let rooms: WorkloadsWorld;
+  let rooms: Resting;
   beforeAll(async () => {
-    rooms = await openWorkloadsWorld();
-    const { cluster, registry } = rooms.world;
-    rooms.workloads = createWorkloads({
-      cluster,
-      traffic: rooms.traffic,
-      digests: createDigestCheck(createPlatformDigests(registry)),
-    });
+    rooms = await openResting();
   });
   afterAll(async () => {
     await rooms?.world.close();
   });
-
-  async function look(target: TargetRef) {
-    const seen = await rooms.workloads.observe(target, quiet);
-    if (!isKnown(seen)) {
-      throw new Error(seen.unknown);
-    }
-    const [state, ...others] = seen.known.generations;
-    return { drift: seen.known.drift ?? [], state, others };
-  }
-
-  const whole = (target: TargetRef) =>
-    poll('it is as it was deployed, and whole', async () => {
-      const { drift, state, others } = await look(target);
-      return (
-        drift.length === 0 &&
-        state?.ready === 1 &&
-        state.instances.length === 1 &&
-        others.length === 0
-      );
-    });
-
-  async function running() {
-    const { world, workloads, objects } = rooms;
-    const target = world.newTarget();
-    const plan = await world.plan(target, { version: 'one', route: false });
-    const wish = { generation: 'one', plan, track: 'stable', replicas: 1 };
-    const fence = { epoch: 1, revision: 1 };
-    await objects.apply(target, fence, plan, 'before', quiet);
-    await workloads.ensure(target, fence, wish, quiet);
-    const name = generationName(world.nameOf(target), 'one');
-    await whole(target);
-    return { target, wish, name };
-  }
-
-  const drifted = (target: TargetRef, isIt: (drift: Drift[]) => boolean) =>
-    poll('the drift is seen', async () => {
-      const { drift } = await look(target);
-      return isIt(drift) ? drift : undefined;
-    });
 
   it.each<[string, string, (name: string) => Promise<unknown>, RegExp]>([
     [
@@ -113,9 +60,9 @@ describeOnCluster('What others change of what was deployed', () => {
   ])(
     'is told with who did it and put right when it is written with that right: %s',
     async (_what, by, change, message) => {
-      const { target, wish, name } = await running();
+      const { target, wish, name } = await rooms.running();
       await change(name);
-      const found = await drifted(target, drift => drift.length > 0);
+      const found = await rooms.drifted(target, drift => drift.length > 0);
       expect(found).toEqual([
         {
           kind: 'edited',
@@ -136,12 +83,12 @@ describeOnCluster('What others change of what was deployed', () => {
         wish,
         quiet,
       );
-      await whole(target);
+      await rooms.whole(target);
     },
   );
 
   it('is no drift where others only add beside it: their own notes, a restart with kubectl', async () => {
-    const { target, name } = await running();
+    const { target, name } = await rooms.running();
     const hands = byHand(rooms.world.client, rooms.world.namespace);
     await hands.edit(name, {
       metadata: { annotations: { note: 'look here' } },
@@ -155,139 +102,13 @@ describeOnCluster('What others change of what was deployed', () => {
         },
       },
     });
-    await whole(target);
-    const { drift } = await look(target);
+    await rooms.whole(target);
+    const { drift } = await rooms.look(target);
     expect(drift).toEqual([]);
   });
 
-  it.each<[string, Record<string, unknown>, RegExp]>([
-    [
-      'a variable',
-      {
-        containers: [{ name: 'app', env: [{ name: 'FOO', value: 'bar' }] }],
-      },
-      /containers\[name="app"\]\.env\[name="FOO"\]/,
-    ],
-    [
-      'a container beside ours',
-      { containers: [{ name: 'sidecar', image: 'app' }] },
-      /containers\[name="sidecar"\]/,
-    ],
-    [
-      'a probe of another kind in the place of ours',
-      {
-        containers: [
-          {
-            name: 'app',
-            readinessProbe: { httpGet: null, tcpSocket: { port: 'http' } },
-          },
-        ],
-      },
-      /\.readinessProbe\.tcpSocket/,
-    ],
-    [
-      'fields of the pod, with what Kubernetes fills in',
-      {
-        hostAliases: [{ ip: '10.0.0.1', hostnames: ['x'] }],
-        securityContext: { runAsUser: 1000 },
-        volumes: [{ name: 'scratch', emptyDir: {} }],
-      },
-      /\.hostAliases.*\.volumes\[name="scratch"\]/,
-    ],
-  ])(
-    'is taken away where it was added to the pods, in one write, and the pods are those of before: %s',
-    async (_what, podSpec, fields) => {
-      const { target, wish, name } = await running();
-      const { client, namespace } = rooms.world;
-      const hands = byHand(client, namespace);
-      const before = await hands.get(name);
-      const [container] = before.spec?.template?.spec?.containers ?? [];
-      const text = JSON.stringify(podSpec).replaceAll(
-        '"image":"app"',
-        `"image":"${container.image}"`,
-      );
-      // As kubectl writes: items of lists by their names.
-      await hands.strategic(name, {
-        metadata: { annotations: { note: 'look here' } },
-        spec: {
-          template: {
-            metadata: {
-              annotations: {
-                note: 'mine',
-                'kubectl.kubernetes.io/restartedAt': '2026-11-24T10:00:00Z',
-              },
-            },
-            spec: JSON.parse(text),
-          },
-        },
-      });
-      const [found] = await drifted(target, drift => drift.length > 0);
-      expect(found.message).toMatch(fields);
-      expect(found.message).toMatch(/\.template\.metadata\.annotations\.note/);
-      // Without the right to it everything stays: ours comes beside it, or is refused.
-      await rooms.workloads
-        .ensure(target, { epoch: 1, revision: 2 }, wish, quiet)
-        .catch(() => undefined);
-      expect((await look(target)).drift).toEqual([found]);
-
-      const { metadata } = await hands.get(name);
-      await rooms.workloads.ensure(
-        target,
-        { epoch: 1, revision: 3, takeOver: true },
-        wish,
-        quiet,
-      );
-      const after = await hands.get(name);
-      expect((await look(target)).drift).toEqual([]);
-      expect(after.metadata.generation).toBe((metadata.generation ?? 0) + 1);
-      expect(after.metadata.annotations?.note).toBe('look here');
-      const restarted = 'kubectl.kubernetes.io/restartedAt';
-      const { template } = after.spec ?? {};
-      const { [restarted]: at, ...annotations } =
-        template?.metadata?.annotations ?? {};
-      expect(at).toBeDefined();
-      expect(annotations).toEqual(before.spec?.template?.metadata?.annotations);
-      expect(template?.spec).toEqual(before.spec?.template?.spec);
-      await whole(target);
-    },
-  );
-
-  it('is not taken away by an older epoch, nor where the write is refused', async () => {
-    const { target, wish, name } = await running();
-    const hands = byHand(rooms.world.client, rooms.world.namespace);
-    await hands.edit(name, {
-      metadata: { annotations: { 'slipway.dev/epoch': '7' } },
-      spec: { template: { metadata: { annotations: { note: 'mine' } } } },
-    });
-    const before = await hands.get(name);
-    await expect(
-      rooms.workloads.ensure(
-        target,
-        { epoch: 6, revision: 9, takeOver: true },
-        wish,
-        quiet,
-      ),
-    ).rejects.toMatchObject({ name: 'StaleEpochError' });
-    const after = await hands.get(name);
-    expect(after.metadata.generation).toBe(before.metadata.generation);
-    expect(editsOf(after)).toEqual(editsOf(before));
-    await expect(
-      rooms.workloads.ensure(
-        target,
-        { epoch: 7, revision: 9, takeOver: true },
-        { ...wish, replicas: -1 },
-        quiet,
-      ),
-    ).rejects.toThrow(/replicas/);
-    // Whoever looks still sees what was added, and by whom.
-    const found = await drifted(target, drift => drift.length > 0);
-    expect(found).toMatchObject([
-      { by: 'kubectl-edit', message: expect.stringContaining('.note') },
-    ]);
-  });
-
   it('is a copy that somebody made of it: told, not counted, and not written to', async () => {
-    const { target, wish, name } = await running();
+    const { target, wish, name } = await rooms.running();
     const { client, namespace } = rooms.world;
     const original = await byHand(client, namespace).get(name);
     const copy: KubeObject = {
@@ -302,7 +123,7 @@ describeOnCluster('What others change of what was deployed', () => {
       spec: mapping(original.spec),
     };
     await client.create(copy, { fieldManager: 'kubectl-create' }, quiet);
-    const found = await drifted(target, drift => drift.length > 0);
+    const found = await rooms.drifted(target, drift => drift.length > 0);
     expect(found).toEqual([
       expect.objectContaining({
         kind: 'copy',
@@ -321,7 +142,10 @@ describeOnCluster('What others change of what was deployed', () => {
       );
       return items.some(({ metadata }) => metadata.name.includes('-copy-'));
     });
-    expect((await look(target)).state).toMatchObject({ wanted: 1, ready: 1 });
+    expect((await rooms.look(target)).state).toMatchObject({
+      wanted: 1,
+      ready: 1,
+    });
     await rooms.workloads.ensure(
       target,
       { epoch: 1, revision: 2 },
@@ -336,7 +160,7 @@ describeOnCluster('What others change of what was deployed', () => {
     const { cluster, registry } = rooms.world;
     const ended = new AbortController();
     try {
-      const { target, name } = await running();
+      const { target, name } = await rooms.running();
       const causes = new Map<string, TargetCause[]>();
       const instances = new Map<string, InstanceState[]>();
       createLiveSource({

@@ -6,7 +6,7 @@ import {
   REPLICAS_ANNOTATION,
   SCALED_ANNOTATION,
 } from '../names';
-import { editsOf, rewrittenImages } from './drift';
+import { editsOf, injectedContainers, rewrittenImages } from './drift';
 
 const AT = '2026-11-24T10:00:00Z';
 const OURS = 'registry.example.com/shop@sha256:aaa';
@@ -181,5 +181,38 @@ describe('What of a Deployment is not as we wrote it', () => {
         ],
       }),
     ]);
+  });
+
+  it('is a container that nobody has written: told as an admission, and no edit', () => {
+    const ours = entry(FIELD_MANAGER, IMAGE);
+    const injected = deployment({ entries: [ours] });
+    injected.spec?.template?.spec?.containers?.push({
+      name: 'proxy',
+      image: 'proxy:1',
+    });
+    expect(injectedContainers(deployment({ entries: [ours] }))).toEqual([]);
+    expect(editsOf(injected)).toEqual([]);
+    expect(injectedContainers(injected)).toEqual([
+      expect.objectContaining({
+        kind: 'admission',
+        message: expect.stringMatching(/container "proxy" was added/),
+        fields: [
+          {
+            field: '.spec.template.spec.containers[name="proxy"]',
+            found: 'proxy:1',
+          },
+        ],
+      }),
+    ]);
+    // Written by somebody, it is that one's; and where nobody knows who wrote what, nothing is said.
+    const byHand = entry('kubectl-patch', {
+      'f:template': {
+        'f:spec': { 'f:containers': { 'k:{"name":"proxy"}': { '.': {} } } },
+      },
+    });
+    injected.metadata.managedFields?.push(byHand);
+    expect(injectedContainers(injected)).toEqual([]);
+    injected.metadata.managedFields = [];
+    expect(injectedContainers(injected)).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { Drift, DriftedField } from '@slipway/backstage-plugin-delivery-common';
-import { fieldsOfOthers, isWrittenByUs, ownersOf } from '../apply';
+import { fieldsOfOthers, isWrittenByUs, ownedItem, ownersOf } from '../apply';
 import { PodOwner } from '../health';
 import {
   ADOPTED_ANNOTATION,
@@ -206,6 +206,32 @@ export function rewrittenImages(deployment: PodOwner): Drift[] {
         : [];
     },
   );
+}
+
+/**
+ * Containers of a Deployment that nobody has written: an admission puts them
+ * there whenever it is written, so they are told and never taken away. Needs to
+ * know who owns which field, of everybody.
+ */
+export function injectedContainers(deployment: PodOwner): Drift[] {
+  const { kind, metadata, spec } = deployment;
+  const path = ['spec', 'template', 'spec', 'containers'];
+  const isKnown = ownersOf(metadata.managedFields, path).length > 0;
+  const isOwned = (name: string) =>
+    ownedItem(metadata.managedFields, path, { name });
+  return (spec?.template?.spec?.containers ?? [])
+    .filter(({ name }) => isKnown && !isOwned(name))
+    .map(({ name, image }) => ({
+      kind: 'admission',
+      about: `${kind}/${metadata.name}`,
+      message: `${kind} "${metadata.name}": the container "${name}" was added, and nobody has written it: a mutating admission changes what is written`,
+      fields: [
+        {
+          field: `.spec.template.spec.containers[name="${name}"]`,
+          ...(image && { found: image }),
+        },
+      ],
+    }));
 }
 
 /** Something with our labels that we have not made. */

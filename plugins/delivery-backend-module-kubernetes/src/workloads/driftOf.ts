@@ -1,6 +1,11 @@
 import { Drift } from '@slipway/backstage-plugin-delivery-common';
 import { PodOwner } from '../health';
-import { editsOf, rewrittenImages, rewrittenPods } from './drift';
+import {
+  editsOf,
+  injectedContainers,
+  rewrittenImages,
+  rewrittenPods,
+} from './drift';
 import { DriftAdmissions } from './driftAdmissions';
 
 /** All that others have changed of a Deployment of ours and of its pods. */
@@ -15,7 +20,7 @@ export async function driftOf(
   const { metadata, spec } = deployment;
   const rewritten = await Promise.all([
     admissions.name(
-      rewrittenImages(deployment),
+      [...rewrittenImages(deployment), ...injectedContainers(deployment)],
       { resource: 'deployments', labels: metadata.labels ?? {}, namespace },
       signal,
     ),
