@@ -3,6 +3,7 @@ import {
   isKnown,
   Observed,
   TargetRef,
+  TrafficState,
   World,
   stringifyTarget,
 } from '@slipway/backstage-plugin-delivery-common';
@@ -10,12 +11,25 @@ import { Connection } from '@slipway/backstage-plugin-delivery-node';
 import { Clock } from './types';
 import { withTimeLimit } from './timeLimit';
 
+/**
+ * While another controller leads, the traffic stays where it is: what was read
+ * of it does for so long, and a look costs half.
+ */
+const LED_TRAFFIC_MS = 1_000;
+
+export interface ObserveOptions {
+  /** Another controller leads. */
+  delegated: boolean;
+  /** Our last write: what does not reflect it is read again. */
+  revision?: number;
+}
+
 /** Reads what runs and where traffic goes; never throws, says `unknown`. */
 export interface Observer {
   observe(
     target: TargetRef,
     connection: Connection,
-    options: { delegated: boolean },
+    options: ObserveOptions,
     signal: AbortSignal,
   ): Promise<World>;
   forget(target: TargetRef): void;
@@ -39,6 +53,10 @@ export function createObserver(options: {
   const { clock, callLimitMs } = options;
   // So that `sinceMs` says since when it is unknown, not when we asked last.
   const unknownSince = new Map<string, number>();
+  const ledTraffic = new Map<
+    string,
+    { seen: Observed<TrafficState>; atMs: number }
+  >();
 
   async function read<T>(
     key: string,
@@ -64,6 +82,38 @@ export function createObserver(options: {
     }
   }
 
+  async function readTraffic(
+    target: TargetRef,
+    { traffic }: Connection,
+    { delegated, revision = Infinity }: ObserveOptions,
+    signal: AbortSignal,
+  ): Promise<Observed<TrafficState>> {
+    const id = stringifyTarget(target);
+    const before = ledTraffic.get(id);
+    if (
+      delegated &&
+      before &&
+      isKnown(before.seen) &&
+      before.seen.reflects >= revision &&
+      clock.now() - before.atMs < LED_TRAFFIC_MS
+    ) {
+      return before.seen;
+    }
+    const atMs = clock.now();
+    const seen = await read(
+      `${id} traffic`,
+      'Reading the traffic',
+      signal,
+      limited => traffic.observe(target, limited),
+    );
+    if (delegated) {
+      ledTraffic.set(id, { seen, atMs });
+    } else {
+      ledTraffic.delete(id);
+    }
+    return seen;
+  }
+
   return {
     async observe(target, connection, asked, signal) {
       const id = stringifyTarget(target);
@@ -72,9 +122,7 @@ export function createObserver(options: {
         read(`${id} workloads`, 'Reading the workloads', signal, limited =>
           connection.workloads.observe(target, limited),
         ),
-        read(`${id} traffic`, 'Reading the traffic', signal, limited =>
-          connection.traffic.observe(target, limited),
-        ),
+        readTraffic(target, connection, asked, signal),
         leads &&
           read(
             `${id} delegated`,
@@ -94,6 +142,7 @@ export function createObserver(options: {
       unknownSince.delete(`${id} workloads`);
       unknownSince.delete(`${id} traffic`);
       unknownSince.delete(`${id} delegated`);
+      ledTraffic.delete(id);
     },
   };
 }

@@ -51,6 +51,7 @@ export async function lookAtTarget(
   carried.loaded = undefined;
   if (!loaded) {
     context.memory.delete(id);
+    context.observer.forget(target);
     return { again: false, tellSiblings: false };
   }
   const { row, open, commands } = loaded;
@@ -96,6 +97,7 @@ export async function lookAtTarget(
     row.record.desired.generations.length === 0;
   if (isIdle) {
     context.memory.delete(id);
+    context.observer.forget(target);
     return { again: false, tellSiblings: false };
   }
   return await lookAtWorld({
@@ -210,7 +212,10 @@ async function lookAtWorld(round: Round): Promise<RoundResult> {
     context.observer.observe(
       target,
       connection,
-      { delegated: changes.row.record.desired.delegated !== undefined },
+      {
+        delegated: changes.row.record.desired.delegated !== undefined,
+        revision: changes.row.record.desired.revision,
+      },
       keeper.signal,
     ),
     takeMeasurements(round),

@@ -1,0 +1,101 @@
+import { Connection } from '@slipway/backstage-plugin-delivery-node';
+import { createObserver } from './observe';
+
+const TARGET = { service: 'component:default/shop', environment: 'production' };
+const { signal } = new AbortController();
+
+/** A connection that counts, and answers what the test says. */
+function counting() {
+  const state = {
+    asked: { workloads: 0, traffic: 0, delegated: 0 },
+    reflects: 7,
+    fails: undefined as string | undefined,
+  };
+  const known = <T>(value: T) => ({
+    known: value,
+    observedAtMs: 0,
+    reflects: state.reflects,
+  });
+  const connection = {
+    workloads: {
+      observe: async () => {
+        state.asked.workloads += 1;
+        return known({ generations: [] });
+      },
+    },
+    traffic: {
+      observe: async () => {
+        state.asked.traffic += 1;
+        if (state.fails) {
+          throw new Error(state.fails);
+        }
+        return known({ accepted: [{ generation: 'one', percent: 100 }] });
+      },
+    },
+    delegated: {
+      observe: async () => {
+        state.asked.delegated += 1;
+        return known({ key: 'k', phase: 'running', message: '' });
+      },
+    },
+  };
+  return { state, connection: connection as unknown as Connection };
+}
+
+describe('A look while another controller leads', () => {
+  let nowMs: number;
+  const observer = () =>
+    createObserver({ clock: { now: () => nowMs }, callLimitMs: 1_000 });
+  beforeEach(() => {
+    nowMs = 1_000_000;
+  });
+
+  it('reads the traffic once a second, and everything else each time', async () => {
+    const { state, connection } = counting();
+    const eyes = observer();
+    const look = () =>
+      eyes.observe(TARGET, connection, { delegated: true, revision: 7 }, signal);
+    const first = await look();
+    nowMs += 999;
+    expect((await look()).traffic).toEqual(first.traffic);
+    expect(state.asked).toEqual({ workloads: 2, traffic: 1, delegated: 2 });
+    nowMs += 1;
+    await look();
+    expect(state.asked.traffic).toBe(2);
+  });
+
+  it('reads it again after a write of ours, and once nobody else leads any more', async () => {
+    const { state, connection } = counting();
+    const eyes = observer();
+    const look = (delegated: boolean, revision: number) =>
+      eyes.observe(TARGET, connection, { delegated, revision }, signal);
+    await look(true, 7);
+    await look(true, 8);
+    state.reflects = 8;
+    await look(true, 8);
+    expect(state.asked.traffic).toBe(3);
+    await look(false, 8);
+    await look(false, 8);
+    expect(state.asked.traffic).toBe(5);
+    // What was read before somebody else led says nothing about now.
+    await look(true, 8);
+    expect(state.asked.traffic).toBe(6);
+  });
+
+  it('keeps nothing that is not known, and nothing of a target that is forgotten', async () => {
+    const { state, connection } = counting();
+    const eyes = observer();
+    const look = () =>
+      eyes.observe(TARGET, connection, { delegated: true, revision: 7 }, signal);
+    state.fails = 'the gateway is away';
+    expect((await look()).traffic).toMatchObject({
+      unknown: 'the gateway is away',
+    });
+    state.fails = undefined;
+    expect((await look()).traffic).toMatchObject({ reflects: 7 });
+    expect(state.asked.traffic).toBe(2);
+    eyes.forget(TARGET);
+    await look();
+    expect(state.asked.traffic).toBe(3);
+  });
+});
