@@ -1,4 +1,5 @@
 import Typography from '@material-ui/core/Typography';
+import { Theme, makeStyles } from '@material-ui/core/styles';
 import { ConnectionCheck } from '@slipway/backstage-plugin-delivery-common';
 import { useResource } from '../../hooks';
 import { useDeliveryTranslation } from '../../translation';
@@ -8,6 +9,10 @@ import { RelativeTime } from '../RelativeTime';
 import { ToneWord } from '../Tone';
 import { CheckList } from './CheckList';
 import { summaryOf } from './summary';
+
+const useStyles = makeStyles((theme: Theme) => ({
+  root: { marginTop: theme.spacing(1) },
+}));
 
 export interface AskedChecksProps {
   /** Whose checks these are; another one is asked for anew. */
@@ -26,11 +31,12 @@ export interface AskedChecksProps {
 export function AskedChecks(props: AskedChecksProps) {
   const { id, environment, load, permission } = props;
   const t = useDeliveryTranslation();
+  const classes = useStyles();
   const resource = useResource<ConnectionCheck[]>(id, load, { once: true });
   const summary = resource.value && summaryOf(resource.value, t);
   const heard = summary?.text ?? (resource.value ? t('settings.noChecks') : '');
   return (
-    <>
+    <div className={classes.root}>
       <LiveRegion
         states={{
           [id]: heard && t('checks.told', { environment, summary: heard }),
@@ -60,6 +66,6 @@ export function AskedChecks(props: AskedChecksProps) {
           )
         }
       </PartState>
-    </>
+    </div>
   );
 }

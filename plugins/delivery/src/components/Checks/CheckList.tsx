@@ -13,9 +13,14 @@ const useStyles = makeStyles((theme: Theme) => ({
     padding: 0,
     '& > li': { marginBottom: theme.spacing(1) },
   },
-  message: { whiteSpace: 'pre-line', overflowWrap: 'anywhere' },
+  // Below the word of its check, not below its icon.
+  message: {
+    whiteSpace: 'pre-line',
+    overflowWrap: 'anywhere',
+    marginLeft: theme.spacing(2.5),
+  },
   // A long line of YAML scrolls within itself.
-  fix: { overflowX: 'auto', maxWidth: '100%' },
+  fix: { overflowX: 'auto', marginLeft: theme.spacing(2.5) },
   fine: { ...theme.typography.body2, cursor: 'pointer' },
 }));
 
