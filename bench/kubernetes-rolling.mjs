@@ -159,6 +159,7 @@ await runBench(async opened => {
     pairs.push({ ...pair, ratio });
   }
   const { calls, ours: last } = pairs.at(-1);
+  if (isTraced) console.log(`started at ${last.startedAt}`);
   for (const call of calls ?? []) {
     console.log(
       `${String(call.atMs - last.startedAt).padStart(6)} ms  +${String(
