@@ -136,10 +136,13 @@ describeOnCluster('A mutating admission that rewrites images', () => {
       reason: { code: 'digest-mismatch' },
     });
     expect(deployment.reason?.evidence).toContain(`found ${digestOf(other)}`);
-    await poll(
-      'nothing of it is left',
-      async () => (await deploymentsRunning(other)).length === 0,
-    );
+    await poll('nothing of it is left, nor on its way out', async () => {
+      const { drift } = await engine.view();
+      return (
+        (await deploymentsRunning(other)).length === 0 &&
+        drift.instances.length === 0
+      );
+    });
   });
 
   it('of pods, at rest: it is drift, named with the policy, and left to a person, as writing again does not help', async () => {
