@@ -67,16 +67,37 @@ describe('A client of a cluster that misbehaves', () => {
     expect(api.requests).toHaveLength(1);
   });
 
-  it('passes 5xx on with what it says, and does not ask again', async () => {
-    api.answer((_, response) => {
+  it('asks once more for what a server with a hiccup was to read, and passes on what it says then', async () => {
+    const broken: Parameters<typeof api.answer>[0] = (_, response) => {
       response.writeHead(503, { 'content-type': 'text/html' });
       response.end(`<html>no backend${'!'.repeat(10_000)}</html>`);
+    };
+    api.answer(broken, json(200, { gitVersion: 'v1.37.2' }));
+    const client = api.client();
+    expect(await client.raw(version, signal)).toEqual({
+      gitVersion: 'v1.37.2',
     });
-    await expect(api.client().raw(version, signal)).rejects.toMatchObject({
+    expect(api.requests).toHaveLength(2);
+    api.answer(broken);
+    await expect(client.raw(version, signal)).rejects.toMatchObject({
       status: 503,
       message: expect.stringMatching(/^.{50,400}$/),
     });
+    expect(api.requests).toHaveLength(4);
+  });
+
+  it('writes once, whatever the answer, and waits no longer than is asked of it', async () => {
+    api.answer(json(503, { message: 'no backend' }));
+    const client = api.client();
+    await expect(
+      client.raw({ method: 'PATCH', path: '/version', body: {} }, signal),
+    ).rejects.toMatchObject({ status: 503 });
     expect(api.requests).toHaveLength(1);
+    api.answer(json(503, { message: 'later' }, { 'retry-after': '10' }));
+    await expect(client.raw(version, signal)).rejects.toMatchObject({
+      status: 503,
+    });
+    expect(api.requests).toHaveLength(2);
   });
 
   it('asks for credentials anew when they are refused, once', async () => {

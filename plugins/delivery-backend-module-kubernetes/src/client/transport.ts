@@ -14,7 +14,10 @@ const MAX_TRIES_ON_429 = 4;
  * In all, for one answer. Who asks for longer is told to the caller at once: the
  * engine gives a look 5 s, and would learn no more than that they were over.
  */
-const MAX_WAIT_ON_429_MS = 3_000;
+const MAX_WAIT_MS = 3_000;
+/** A server that has a hiccup is asked once more, where asking changes nothing. */
+const ASK_AGAIN_AFTER_MS = 100;
+const HICCUPS = [500, 502, 503];
 /** Of the text of a refusal. */
 const MAX_STATUS_BYTES = 256 * 1024;
 
@@ -103,6 +106,7 @@ export function createTransport(options: {
 
   async function send(request: TransportRequest, signal: AbortSignal) {
     let renewed = false;
+    let isAskedAgain = false;
     let waitedMs = 0;
     for (let attempt = 1; ; attempt += 1) {
       const response = await once(request, signal);
@@ -115,12 +119,19 @@ export function createTransport(options: {
         endpoint.renew();
         continue;
       }
-      const waitMs = retryAfterMs(response, body);
-      if (
-        response.status !== 429 ||
-        attempt >= MAX_TRIES_ON_429 ||
-        waitedMs + waitMs > MAX_WAIT_ON_429_MS
-      ) {
+      const isAsked = response.headers.has('retry-after');
+      const isHiccup =
+        HICCUPS.includes(response.status) &&
+        request.method === 'GET' &&
+        !request.stream &&
+        !isAskedAgain;
+      const waitMs =
+        isHiccup && !isAsked
+          ? ASK_AGAIN_AFTER_MS
+          : retryAfterMs(response, body);
+      const isRepeated =
+        isHiccup || (response.status === 429 && attempt < MAX_TRIES_ON_429);
+      if (!isRepeated || waitedMs + waitMs > MAX_WAIT_MS) {
         throw new KubeApiError(
           cluster,
           `${request.method} ${request.path}`,
@@ -128,6 +139,7 @@ export function createTransport(options: {
           body,
         );
       }
+      isAskedAgain ||= isHiccup;
       waitedMs += waitMs;
       await rest(waitMs, signal);
       signal.throwIfAborted();

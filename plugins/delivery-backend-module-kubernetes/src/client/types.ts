@@ -140,7 +140,8 @@ export interface RequestNote {
  * Errors of every call: `KubeApiError` for an answer of the API server,
  * `KubeUnreachableError` when there was none, the signal's reason when it was
  * aborted. Answers of 429 are repeated a few times as the server asks, for 3 s in
- * all; nothing else is.
+ * all, and reads that a server answers with 500, 502 or 503 are asked once more;
+ * nothing else is.
  */
 export interface KubeClient {
   readonly cluster: string;
