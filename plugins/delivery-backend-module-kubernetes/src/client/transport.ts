@@ -120,7 +120,7 @@ export function createTransport(options: {
         continue;
       }
       const isAsked = response.headers.has('retry-after');
-      const isHiccup =
+      const isHiccup: boolean =
         HICCUPS.includes(response.status) &&
         request.method === 'GET' &&
         !request.stream &&
