@@ -32,7 +32,11 @@ describeOnCluster('A canary without a route', () => {
         const generation = isTried();
         const labelSelector = `${GENERATION_LABEL}=${generation}`;
         const [services, deployments] = await Promise.all([
-          client.list({ apiVersion: 'v1', kind: 'Service' }, { namespace }, quiet),
+          client.list(
+            { apiVersion: 'v1', kind: 'Service' },
+            { namespace },
+            quiet,
+          ),
           client.list(
             { apiVersion: 'apps/v1', kind: 'Deployment' },
             { namespace, labelSelector },

@@ -7,7 +7,10 @@ const ROUTE = {
   apiVersion: 'gateway.networking.k8s.io/v1',
   kind: 'HTTPRoute',
 } as const;
-const OTHER_VERSION = { ...ROUTE, apiVersion: 'gateway.networking.k8s.io/v1beta1' };
+const OTHER_VERSION = {
+  ...ROUTE,
+  apiVersion: 'gateway.networking.k8s.io/v1beta1',
+};
 const POD = { apiVersion: 'v1', kind: 'Pod' } as const;
 
 describe('How new a list has to be', () => {
@@ -111,9 +114,7 @@ describe('Lists that need not be the newest', () => {
   /** The resourceVersions that lists asked for, `newest` for those without. */
   const asked = () =>
     api.requests
-      .filter(
-        ({ method, path }) => method === 'GET' && path.includes('/pods'),
-      )
+      .filter(({ method, path }) => method === 'GET' && path.includes('/pods'))
       .map(({ path }) => {
         const query = new URL(path, api.url).searchParams;
         return query.has('resourceVersionMatch')

@@ -105,10 +105,8 @@ export type WatchEvent =
   /** Nothing changed up to this resourceVersion. */
   | { type: 'BOOKMARK'; resourceVersion: string };
 
-export interface WatchOptions extends Omit<
-  ListOptions,
-  'limit' | 'slim' | 'recent'
-> {
+export interface WatchOptions
+  extends Omit<ListOptions, 'limit' | 'slim' | 'recent'> {
   resourceVersion: string;
   /** The server has taken the watch: from now on every change comes. */
   onOpen?: () => void;

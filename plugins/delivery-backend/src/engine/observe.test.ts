@@ -54,7 +54,12 @@ describe('A look while another controller leads', () => {
     const { state, connection } = counting();
     const eyes = observer();
     const look = () =>
-      eyes.observe(TARGET, connection, { delegated: true, revision: 7 }, signal);
+      eyes.observe(
+        TARGET,
+        connection,
+        { delegated: true, revision: 7 },
+        signal,
+      );
     const first = await look();
     nowMs += 999;
     expect((await look()).traffic).toEqual(first.traffic);
@@ -86,7 +91,12 @@ describe('A look while another controller leads', () => {
     const { state, connection } = counting();
     const eyes = observer();
     const look = () =>
-      eyes.observe(TARGET, connection, { delegated: true, revision: 7 }, signal);
+      eyes.observe(
+        TARGET,
+        connection,
+        { delegated: true, revision: 7 },
+        signal,
+      );
     state.fails = 'the gateway is away';
     expect((await look()).traffic).toMatchObject({
       unknown: 'the gateway is away',

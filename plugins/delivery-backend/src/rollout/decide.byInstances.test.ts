@@ -68,9 +68,13 @@ describe('a canary where requests are divided by the number of instances', () =>
 
   it('gives everything back to stable when it is aborted', () => {
     const sim = withStable(4);
-    sim.start('v2', canary({ steps: [{ type: 'weight', percent: 50 }, { type: 'pause' }] }), {
-      role: { replicas: 4 },
-    });
+    sim.start(
+      'v2',
+      canary({ steps: [{ type: 'weight', percent: 50 }, { type: 'pause' }] }),
+      {
+        role: { replicas: 4 },
+      },
+    );
     sim.run(60_000, () => sim.at === 'pause');
     sim.command('abort', 'enough');
     sim.run(60_000, () => sim.outcome !== undefined);
