@@ -30,7 +30,21 @@ export async function applyScalers(
 ): Promise<void> {
   const deployments = await workloadsOf(context);
   let scaled: string | undefined;
-  let by = '';
+  const isScaled = ({ metadata }: KubeObject) => metadata.name === scaled;
+  async function mark(some: KubeObject[], by: string | undefined) {
+    for (const existing of some) {
+      if (existing.metadata.annotations?.[SCALED_ANNOTATION] !== by) {
+        await fencedPatch(
+          context,
+          refOf(existing),
+          () => ({
+            metadata: { annotations: { [SCALED_ANNOTATION]: by ?? null } },
+          }),
+          { existing },
+        );
+      }
+    }
+  }
   if (kubePlan.scalers.length > 0) {
     const name = deploymentOf(deployments, plan);
     if (!name) {
@@ -42,30 +56,24 @@ export async function applyScalers(
           .join(', ')} has nothing to scale; it is tried again`,
       );
     }
-    for (const object of manifests.scalersFor(name)) {
-      await fencedApply(context, refOf(object), () => object);
-    }
     const scaling = kubePlan.scalers.find(
       ({ scalesReplicas }) => scalesReplicas,
     );
     if (scaling) {
       scaled = name;
-      by = `${scaling.object.kind}/${scaling.object.metadata.name}`;
+      const by = `${scaling.object.kind}/${scaling.object.metadata.name}`;
+      // First: a scaler may scale the moment it is there, and whoever sees that
+      // has to know that it may.
+      await mark(deployments.filter(isScaled), by);
+    }
+    for (const object of manifests.scalersFor(name)) {
+      await fencedApply(context, refOf(object), () => object);
     }
   }
-  for (const existing of deployments) {
-    const wanted = existing.metadata.name === scaled ? by : undefined;
-    if (existing.metadata.annotations?.[SCALED_ANNOTATION] !== wanted) {
-      await fencedPatch(
-        context,
-        refOf(existing),
-        () => ({
-          metadata: { annotations: { [SCALED_ANNOTATION]: wanted ?? null } },
-        }),
-        { existing },
-      );
-    }
-  }
+  await mark(
+    deployments.filter(existing => !isScaled(existing)),
+    undefined,
+  );
 }
 
 async function workloadsOf({
