@@ -111,6 +111,9 @@ export async function knownToDataPlane(
 }
 
 /** What was accepted reaches the data plane a moment later, and nobody says when. */
-export async function heard(signal: AbortSignal): Promise<void> {
-  await delay(UNSEEN_MS, undefined, { signal });
+export async function heard(
+  signal: AbortSignal,
+  withinMs = UNSEEN_MS,
+): Promise<void> {
+  await delay(withinMs, undefined, { signal });
 }

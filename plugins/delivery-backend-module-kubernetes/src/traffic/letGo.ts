@@ -14,6 +14,11 @@ import { Backends } from './router';
 import { selectorOf } from './services';
 import { sharesOf, weightsInForce } from './shares';
 
+/**
+ * A copy that leaves while a busy gateway still sends to it refuses requests,
+ * and nobody waits for a giving back.
+ */
+const HEARD_FOR_SURE_MS = 1_500;
 /** No generation is called so: it stands for the main Service itself. */
 const ITSELF = 'main service itself';
 
@@ -135,7 +140,7 @@ async function turnTo(
     return false;
   }
   if (routes.length > 0) {
-    await heard(signal);
+    await heard(signal, HEARD_FOR_SURE_MS);
   }
   return true;
 }
