@@ -29,51 +29,56 @@ export async function applyScalers(
   manifests: PlanManifests,
 ): Promise<void> {
   const deployments = await workloadsOf(context);
-  let scaled: string | undefined;
-  const isScaled = ({ metadata }: KubeObject) => metadata.name === scaled;
-  async function mark(some: KubeObject[], by: string | undefined) {
-    for (const existing of some) {
-      if (existing.metadata.annotations?.[SCALED_ANNOTATION] !== by) {
-        await fencedPatch(
-          context,
-          refOf(existing),
-          () => ({
-            metadata: { annotations: { [SCALED_ANNOTATION]: by ?? null } },
-          }),
-          { existing },
-        );
-      }
-    }
+  const { scalers } = kubePlan;
+  const name = deploymentOf(deployments, plan) ?? '';
+  if (scalers.length > 0 && !name) {
+    throw new ConflictError(
+      `Nothing of plan ${plan.id.slice(0, 10)} runs in namespace ${
+        context.namespace
+      }, so its ${scalers
+        .map(({ object }) => object.kind)
+        .join(', ')} has nothing to scale; it is tried again`,
+    );
   }
-  if (kubePlan.scalers.length > 0) {
-    const name = deploymentOf(deployments, plan);
-    if (!name) {
-      throw new ConflictError(
-        `Nothing of plan ${plan.id.slice(0, 10)} runs in namespace ${
-          context.namespace
-        }, so its ${kubePlan.scalers
-          .map(({ object }) => object.kind)
-          .join(', ')} has nothing to scale; it is tried again`,
+  const scaling = scalers.find(({ scalesReplicas }) => scalesReplicas)?.object;
+  const scaled = scaling && name;
+  // First: a scaler may scale the moment it is there, and whoever sees that has
+  // to know that it may.
+  for (const deployment of deployments) {
+    if (scaling && deployment.metadata.name === scaled) {
+      await mark(
+        context,
+        deployment,
+        `${scaling.kind}/${scaling.metadata.name}`,
       );
     }
-    const scaling = kubePlan.scalers.find(
-      ({ scalesReplicas }) => scalesReplicas,
-    );
-    if (scaling) {
-      scaled = name;
-      const by = `${scaling.object.kind}/${scaling.object.metadata.name}`;
-      // First: a scaler may scale the moment it is there, and whoever sees that
-      // has to know that it may.
-      await mark(deployments.filter(isScaled), by);
-    }
-    for (const object of manifests.scalersFor(name)) {
-      await fencedApply(context, refOf(object), () => object);
+  }
+  for (const object of manifests.scalersFor(name)) {
+    await fencedApply(context, refOf(object), () => object);
+  }
+  for (const deployment of deployments) {
+    if (deployment.metadata.name !== scaled) {
+      await mark(context, deployment, undefined);
     }
   }
-  await mark(
-    deployments.filter(existing => !isScaled(existing)),
-    undefined,
-  );
+}
+
+/** Says on a Deployment what has its number of instances; `undefined`: we have. */
+async function mark(
+  context: WriteContext,
+  existing: KubeObject,
+  scaler: string | undefined,
+): Promise<void> {
+  if (existing.metadata.annotations?.[SCALED_ANNOTATION] !== scaler) {
+    await fencedPatch(
+      context,
+      refOf(existing),
+      () => ({
+        metadata: { annotations: { [SCALED_ANNOTATION]: scaler ?? null } },
+      }),
+      { existing },
+    );
+  }
 }
 
 async function workloadsOf({

@@ -119,18 +119,10 @@ export function createTransport(options: {
         endpoint.renew();
         continue;
       }
-      const isAsked = response.headers.has('retry-after');
-      const isHiccup: boolean =
-        HICCUPS.includes(response.status) &&
-        request.method === 'GET' &&
-        !request.stream &&
-        !isAskedAgain;
-      const waitMs =
-        isHiccup && !isAsked
-          ? ASK_AGAIN_AFTER_MS
-          : retryAfterMs(response, body);
+      const isHiccup: boolean = !isAskedAgain && mayAskAgain(request, response);
       const isRepeated =
         isHiccup || (response.status === 429 && attempt < MAX_TRIES_ON_429);
+      const waitMs = waitBeforeMs(response, body);
       if (!isRepeated || waitedMs + waitMs > MAX_WAIT_MS) {
         throw new KubeApiError(
           cluster,
@@ -232,10 +224,21 @@ async function readBounded(
   return Buffer.concat(chunks).toString('utf8').slice(0, maxBytes);
 }
 
-function retryAfterMs(response: FetchResponse, body: KubeStatus): number {
-  const seconds = Number(
-    response.headers.get('retry-after') ?? body.details?.retryAfterSeconds ?? 1,
-  );
+/** Whether it is the server that has trouble, and asking it again changes nothing. */
+function mayAskAgain(
+  { method, stream }: TransportRequest,
+  { status }: FetchResponse,
+): boolean {
+  return HICCUPS.includes(status) && method === 'GET' && !stream;
+}
+
+/** As the server asks; what has a hiccup and asks for nothing gets a moment. */
+function waitBeforeMs(response: FetchResponse, body: KubeStatus): number {
+  const asked = response.headers.get('retry-after');
+  if (asked === null && HICCUPS.includes(response.status)) {
+    return ASK_AGAIN_AFTER_MS;
+  }
+  const seconds = Number(asked ?? body.details?.retryAfterSeconds ?? 1);
   return Math.max((Number.isFinite(seconds) ? seconds : 1) * 1_000, 0);
 }
 

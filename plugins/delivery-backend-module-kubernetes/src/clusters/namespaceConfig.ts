@@ -111,10 +111,7 @@ export function namespacesIn(
   environments: EnvironmentNamespaces[],
   environment: string,
 ): string[] {
-  const names = environments
-    .filter(entry => same(entry, environment))
-    .flatMap(({ rules }) => rules.map(({ namespace }) => namespace));
-  return [...new Set(names)];
+  return given(environments.filter(entry => same(entry, environment)));
 }
 
 /** All namespaces that services may be deployed to on one cluster. */
@@ -122,9 +119,14 @@ export function namespacesOn(
   environments: EnvironmentNamespaces[],
   cluster: string,
 ): string[] {
-  const names = environments
-    .filter(entry => entry.cluster === cluster)
-    .flatMap(({ rules }) => rules.map(({ namespace }) => namespace));
+  return given(environments.filter(entry => entry.cluster === cluster));
+}
+
+/** Each once. */
+function given(environments: EnvironmentNamespaces[]): string[] {
+  const names = environments.flatMap(({ rules }) =>
+    rules.map(({ namespace }) => namespace),
+  );
   return [...new Set(names)];
 }
 

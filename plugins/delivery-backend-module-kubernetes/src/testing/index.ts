@@ -12,4 +12,5 @@ export type { TestPlanOptions } from './testCluster';
 export { testManifests, type TestManifestOptions } from './manifests';
 export type { TestBehaviour, TestServiceOptions } from './service';
 export { TestRepository, testReleaseModule } from './releaseModule';
+export { admissionOf } from './admissions';
 export { rewriteImages, type Rewriting } from './rewriteImages';

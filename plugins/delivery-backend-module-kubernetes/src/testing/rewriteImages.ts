@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
 import { KubeClient, KubeObject, refOf } from '../client';
 import { GENERATION_LABEL } from '../names';
+import { admissionOf } from './admissions';
 
 const quiet = new AbortController().signal;
-const API = 'admissionregistration.k8s.io/v1';
 const manager = { fieldManager: 'slipway-test' };
 
 /** A real admission that is in force. */
@@ -32,54 +32,33 @@ export async function rewriteImages(options: {
   const name = `slipway-test-rewrite-${randomBytes(4).toString('hex')}`;
   const isPod = resource === 'pods';
   const path = `${isPod ? '/spec' : '/spec/template/spec'}/containers/0/image`;
-  const policy: KubeObject = {
-    apiVersion: API,
-    kind: 'MutatingAdmissionPolicy',
-    metadata: { name },
-    spec: {
-      failurePolicy: 'Fail',
-      reinvocationPolicy: 'Never',
-      matchConstraints: {
-        namespaceSelector: {
-          matchLabels: { 'kubernetes.io/metadata.name': namespace },
-        },
-        objectSelector: {
-          matchExpressions: [
-            { key: GENERATION_LABEL, operator: 'Exists' },
-            {
-              key: GENERATION_LABEL,
-              operator: 'NotIn',
-              values: [except ?? 'none'],
-            },
-          ],
-        },
-        resourceRules: [
-          {
-            apiGroups: [isPod ? '' : 'apps'],
-            apiVersions: ['v1'],
-            resources: [resource],
-            operations: isPod ? ['CREATE'] : ['CREATE', 'UPDATE'],
-          },
-        ],
-      },
-      mutations: [
+  const { policy, binding } = admissionOf({
+    name,
+    namespace,
+    rule: {
+      apiGroups: [isPod ? '' : 'apps'],
+      resources: [resource],
+      operations: isPod ? ['CREATE'] : ['CREATE', 'UPDATE'],
+    },
+    only: {
+      matchExpressions: [
+        { key: GENERATION_LABEL, operator: 'Exists' },
         {
-          patchType: 'JSONPatch',
-          jsonPatch: {
-            expression: `[JSONPatch{op: "replace", path: ${JSON.stringify(
-              path,
-            )}, value: ${JSON.stringify(image)}}]`,
-          },
+          key: GENERATION_LABEL,
+          operator: 'NotIn',
+          values: [except ?? 'none'],
         },
       ],
     },
-  };
-  const binding: KubeObject = {
-    apiVersion: API,
-    kind: 'MutatingAdmissionPolicyBinding',
-    metadata: { name },
-    spec: { policyName: name },
-  };
+    mutation: {
+      patchType: 'JSONPatch',
+      jsonPatch: {
+        expression: `[JSONPatch{op: "replace", path: ${JSON.stringify(
+          path,
+        )}, value: ${JSON.stringify(image)}}]`,
+      },
+    },
+  });
 
   const podSpec = { containers: [{ name: 'app', image: 'unchanged:1' }] };
   const labels = { [GENERATION_LABEL]: 'trial' };

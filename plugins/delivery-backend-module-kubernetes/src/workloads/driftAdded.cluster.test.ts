@@ -1,6 +1,6 @@
 import { poll } from '@slipway/backstage-plugin-delivery-node/testing';
-import { KubeObject, refOf } from '../client';
-import { describeOnCluster } from '../testing';
+import { refOf } from '../client';
+import { admissionOf, describeOnCluster } from '../testing';
 import { byHand } from './__testUtils__/byHand';
 import { quiet } from './__testUtils__/harness';
 import { openResting, Resting } from './__testUtils__/resting';
@@ -150,7 +150,7 @@ describeOnCluster('What others add to what was deployed', () => {
     const before = await hands.get(name);
     const [{ image }] = before.spec?.template?.spec?.containers ?? [];
     const policy = `${namespace}-sidecar`;
-    const [admission, binding]: KubeObject[] = injecting(policy, {
+    const { policy: admission, binding } = injecting(policy, {
       namespace,
       deployment: name,
       image: `${image}`,
@@ -213,53 +213,29 @@ describeOnCluster('What others add to what was deployed', () => {
 function injecting(
   name: string,
   to: { namespace: string; deployment: string; image: string },
-): KubeObject[] {
+) {
   const container = `Object.spec.template.spec.containers{name: "proxy", image: ${JSON.stringify(
     to.image,
   )}}`;
-  const apiVersion = 'admissionregistration.k8s.io/v1';
-  return [
-    {
-      apiVersion,
-      kind: 'MutatingAdmissionPolicy',
-      metadata: { name },
-      spec: {
-        failurePolicy: 'Fail',
-        reinvocationPolicy: 'Never',
-        matchConstraints: {
-          namespaceSelector: {
-            matchLabels: { 'kubernetes.io/metadata.name': to.namespace },
-          },
-          resourceRules: [
-            {
-              apiGroups: ['apps'],
-              apiVersions: ['v1'],
-              resources: ['deployments'],
-              operations: ['CREATE', 'UPDATE'],
-            },
-          ],
-        },
-        matchConditions: [
-          {
-            name: 'this',
-            expression: `object.metadata.name == "${to.deployment}"`,
-          },
-        ],
-        mutations: [
-          {
-            patchType: 'ApplyConfiguration',
-            applyConfiguration: {
-              expression: `Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{containers: [${container}]}}}}`,
-            },
-          },
-        ],
+  return admissionOf({
+    name,
+    namespace: to.namespace,
+    rule: {
+      apiGroups: ['apps'],
+      resources: ['deployments'],
+      operations: ['CREATE', 'UPDATE'],
+    },
+    matchConditions: [
+      {
+        name: 'this',
+        expression: `object.metadata.name == "${to.deployment}"`,
+      },
+    ],
+    mutation: {
+      patchType: 'ApplyConfiguration',
+      applyConfiguration: {
+        expression: `Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{containers: [${container}]}}}}`,
       },
     },
-    {
-      apiVersion,
-      kind: 'MutatingAdmissionPolicyBinding',
-      metadata: { name },
-      spec: { policyName: name },
-    },
-  ];
+  });
 }

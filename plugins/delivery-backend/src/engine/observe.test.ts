@@ -1,5 +1,4 @@
-import { Connection } from '@slipway/backstage-plugin-delivery-node';
-import { createObserver } from './observe';
+import { createObserver, ObservedConnection } from './observe';
 
 const TARGET = { service: 'component:default/shop', environment: 'production' };
 const { signal } = new AbortController();
@@ -16,7 +15,7 @@ function counting() {
     observedAtMs: 0,
     reflects: state.reflects,
   });
-  const connection = {
+  const connection: ObservedConnection = {
     workloads: {
       observe: async () => {
         state.asked.workloads += 1;
@@ -35,31 +34,32 @@ function counting() {
     delegated: {
       observe: async () => {
         state.asked.delegated += 1;
-        return known({ key: 'k', phase: 'running', message: '' });
+        return known({ key: 'k', phase: 'running' as const, message: '' });
       },
     },
   };
-  return { state, connection: connection as unknown as Connection };
+  return { state, connection };
 }
 
 describe('A look while another controller leads', () => {
   let nowMs: number;
-  const observer = () =>
-    createObserver({ clock: { now: () => nowMs }, callLimitMs: 1_000 });
+  /** Eyes that have seen nothing yet, on a world that counts. */
+  function open() {
+    const { state, connection } = counting();
+    const eyes = createObserver({
+      clock: { now: () => nowMs },
+      callLimitMs: 1_000,
+    });
+    const look = (delegated = true, revision = 7) =>
+      eyes.observe(TARGET, connection, { delegated, revision }, signal);
+    return { state, eyes, look };
+  }
   beforeEach(() => {
     nowMs = 1_000_000;
   });
 
   it('reads the traffic once a second, and everything else each time', async () => {
-    const { state, connection } = counting();
-    const eyes = observer();
-    const look = () =>
-      eyes.observe(
-        TARGET,
-        connection,
-        { delegated: true, revision: 7 },
-        signal,
-      );
+    const { state, look } = open();
     const first = await look();
     nowMs += 999;
     expect((await look()).traffic).toEqual(first.traffic);
@@ -70,10 +70,7 @@ describe('A look while another controller leads', () => {
   });
 
   it('reads it again after a write of ours, and once nobody else leads any more', async () => {
-    const { state, connection } = counting();
-    const eyes = observer();
-    const look = (delegated: boolean, revision: number) =>
-      eyes.observe(TARGET, connection, { delegated, revision }, signal);
+    const { state, look } = open();
     await look(true, 7);
     await look(true, 8);
     state.reflects = 8;
@@ -88,15 +85,7 @@ describe('A look while another controller leads', () => {
   });
 
   it('keeps nothing that is not known, and nothing of a target that is forgotten', async () => {
-    const { state, connection } = counting();
-    const eyes = observer();
-    const look = () =>
-      eyes.observe(
-        TARGET,
-        connection,
-        { delegated: true, revision: 7 },
-        signal,
-      );
+    const { state, eyes, look } = open();
     state.fails = 'the gateway is away';
     expect((await look()).traffic).toMatchObject({
       unknown: 'the gateway is away',

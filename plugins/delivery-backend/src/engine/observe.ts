@@ -17,6 +17,13 @@ import { withTimeLimit } from './timeLimit';
  */
 const LED_TRAFFIC_MS = 1_000;
 
+/** What is read of a connection. */
+export interface ObservedConnection {
+  workloads: Pick<Connection['workloads'], 'observe'>;
+  traffic: Pick<Connection['traffic'], 'observe'>;
+  delegated?: Pick<NonNullable<Connection['delegated']>, 'observe'>;
+}
+
 export interface ObserveOptions {
   /** Another controller leads. */
   delegated: boolean;
@@ -28,7 +35,7 @@ export interface ObserveOptions {
 export interface Observer {
   observe(
     target: TargetRef,
-    connection: Connection,
+    connection: ObservedConnection,
     options: ObserveOptions,
     signal: AbortSignal,
   ): Promise<World>;
@@ -84,7 +91,7 @@ export function createObserver(options: {
 
   async function readTraffic(
     target: TargetRef,
-    { traffic }: Connection,
+    { traffic }: ObservedConnection,
     { delegated, revision = Infinity }: ObserveOptions,
     signal: AbortSignal,
   ): Promise<Observed<TrafficState>> {

@@ -11,18 +11,12 @@ import {
 import { deliveryApiRef } from '../../api';
 import { useDeliveryTranslation } from '../../translation';
 import { AskedChecks } from '../Checks';
+import { HeadRow } from '../HeadRow';
 import { ToneWord } from '../Tone';
 import { EnvironmentServices } from './EnvironmentServices';
 
 const useStyles = makeStyles((theme: Theme) => ({
   root: { padding: theme.spacing(2), overflowWrap: 'anywhere' },
-  head: {
-    display: 'flex',
-    flexWrap: 'wrap',
-    gap: theme.spacing(1),
-    justifyContent: 'space-between',
-    alignItems: 'baseline',
-  },
   facts: {
     display: 'grid',
     gridTemplateColumns: 'minmax(6rem, auto) 1fr',
@@ -56,7 +50,7 @@ export function EnvironmentItem(props: {
       className={classes.root}
       aria-labelledby={titleId}
     >
-      <div className={classes.head}>
+      <HeadRow>
         <Typography variant="h6" component="h3" id={titleId}>
           {title}
         </Typography>
@@ -68,7 +62,7 @@ export function EnvironmentItem(props: {
         >
           {verb}
         </Button>
-      </div>
+      </HeadRow>
       <dl className={classes.facts}>
         <dt>{t('settings.tier')}</dt>
         <dd>{tier}</dd>

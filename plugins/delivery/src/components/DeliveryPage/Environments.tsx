@@ -10,6 +10,7 @@ import {
 import { deliveryApiRef } from '../../api';
 import { useResource } from '../../hooks';
 import { useDeliveryTranslation } from '../../translation';
+import { HeadRow } from '../HeadRow';
 import { Empty, PartState } from '../PartState';
 import { EnvironmentItem } from './EnvironmentItem';
 
@@ -24,13 +25,6 @@ const FIRST_ENVIRONMENT = `delivery:
 `;
 
 const useStyles = makeStyles((theme: Theme) => ({
-  head: {
-    display: 'flex',
-    flexWrap: 'wrap',
-    gap: theme.spacing(1),
-    justifyContent: 'space-between',
-    alignItems: 'baseline',
-  },
   list: {
     listStyle: 'none',
     margin: theme.spacing(2, 0, 0),
@@ -60,7 +54,7 @@ export function Environments(props: { base: string }) {
     }));
   return (
     <section>
-      <div className={classes.head}>
+      <HeadRow>
         <Typography variant="h5" component="h2">
           {t('environments.title')}
         </Typography>
@@ -75,7 +69,7 @@ export function Environments(props: { base: string }) {
             {t('environments.checkAll')}
           </Button>
         )}
-      </div>
+      </HeadRow>
       <Typography variant="body2">{t('environments.intro')}</Typography>
       <PartState
         resource={environments}

@@ -1,9 +1,7 @@
 import { ReactNode } from 'react';
-import { Link as RouterLink } from 'react-router-dom';
-import Tab from '@material-ui/core/Tab';
-import Tabs from '@material-ui/core/Tabs';
 import { Theme, makeStyles } from '@material-ui/core/styles';
 import { useDeliveryTranslation } from '../../translation';
+import { LinkTabs } from '../LinkTabs';
 
 /** By the path below the page. */
 const TABS = { services: '', environments: '/environments' } as const;
@@ -11,11 +9,10 @@ type PageTab = keyof typeof TABS;
 const NAMES: readonly PageTab[] = ['services', 'environments'];
 
 const useStyles = makeStyles((theme: Theme) => ({
-  panel: {
+  parts: {
     display: 'flex',
     flexDirection: 'column',
     gap: theme.spacing(3),
-    paddingTop: theme.spacing(2),
   },
 }));
 
@@ -29,36 +26,17 @@ export function PageTabs(props: {
   const t = useDeliveryTranslation();
   const classes = useStyles();
   return (
-    <div>
-      <Tabs
-        value={chosen}
-        variant="scrollable"
-        scrollButtons="auto"
-        indicatorColor="primary"
-        aria-label={t('environments.tabs.label')}
-      >
-        {NAMES.map(name => (
-          <Tab
-            key={name}
-            value={name}
-            id={`delivery-page-tab-${name}`}
-            aria-controls={
-              name === chosen ? `delivery-page-panel-${name}` : undefined
-            }
-            label={t(`environments.tabs.${name}`)}
-            component={RouterLink}
-            to={`${base}${TABS[name]}` || '/'}
-          />
-        ))}
-      </Tabs>
-      <div
-        role="tabpanel"
-        id={`delivery-page-panel-${chosen}`}
-        aria-labelledby={`delivery-page-tab-${chosen}`}
-        className={classes.panel}
-      >
-        {children}
-      </div>
-    </div>
+    <LinkTabs
+      id="delivery-page"
+      label={t('environments.tabs.label')}
+      tabs={NAMES.map(name => ({
+        name,
+        label: t(`environments.tabs.${name}`),
+        to: `${base}${TABS[name]}` || '/',
+      }))}
+      chosen={chosen}
+    >
+      <div className={classes.parts}>{children}</div>
+    </LinkTabs>
   );
 }

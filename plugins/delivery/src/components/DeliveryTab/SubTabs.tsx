@@ -1,7 +1,4 @@
-import { Link as RouterLink, useParams } from 'react-router-dom';
-import Tab from '@material-ui/core/Tab';
-import Tabs from '@material-ui/core/Tabs';
-import { Theme, makeStyles } from '@material-ui/core/styles';
+import { useParams } from 'react-router-dom';
 import {
   ServiceOverview,
   ServiceRef,
@@ -10,6 +7,7 @@ import { useDeliveryTranslation } from '../../translation';
 import { DeploymentList } from '../DeploymentList';
 import { FindingsPanel } from '../FindingsPanel';
 import { InstancesPanel } from '../InstancesPanel';
+import { LinkTabs } from '../LinkTabs';
 import { MetricsPanel } from '../MetricsPanel';
 import { ReleaseList } from '../ReleaseList';
 import { SettingsPanel } from '../SettingsPanel';
@@ -25,52 +23,28 @@ const TABS = [
 ] as const;
 type TabName = (typeof TABS)[number];
 
-const useStyles = makeStyles((theme: Theme) => ({
-  panel: { paddingTop: theme.spacing(2) },
-}));
-
 /** Everything behind the boxes; only the chosen part is fetched. */
 export function SubTabs(props: {
   service: ServiceRef;
   overview?: ServiceOverview;
 }) {
   const t = useDeliveryTranslation();
-  const classes = useStyles();
   const paths = useTabPaths();
   const { tab } = useParams();
   const chosen: TabName = TABS.find(name => name === tab) ?? 'deployments';
   return (
-    <div>
-      <Tabs
-        value={chosen}
-        variant="scrollable"
-        scrollButtons="auto"
-        indicatorColor="primary"
-        aria-label={t('pipeline.tabs.label')}
-      >
-        {TABS.map(name => (
-          <Tab
-            key={name}
-            value={name}
-            id={`delivery-tab-${name}`}
-            aria-controls={
-              name === chosen ? `delivery-panel-${name}` : undefined
-            }
-            label={t(`pipeline.tabs.${name}`)}
-            component={RouterLink}
-            to={paths.tab(name)}
-          />
-        ))}
-      </Tabs>
-      <div
-        role="tabpanel"
-        id={`delivery-panel-${chosen}`}
-        aria-labelledby={`delivery-tab-${chosen}`}
-        className={classes.panel}
-      >
-        <Panel {...props} chosen={chosen} />
-      </div>
-    </div>
+    <LinkTabs
+      id="delivery"
+      label={t('pipeline.tabs.label')}
+      tabs={TABS.map(name => ({
+        name,
+        label: t(`pipeline.tabs.${name}`),
+        to: paths.tab(name),
+      }))}
+      chosen={chosen}
+    >
+      <Panel {...props} chosen={chosen} />
+    </LinkTabs>
   );
 }
 

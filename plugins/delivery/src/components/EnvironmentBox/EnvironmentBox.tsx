@@ -20,6 +20,7 @@ import {
 import { DeliveryT, useDeliveryTranslation } from '../../translation';
 import { predict, useTargetVerbs } from '../../verbs';
 import { useTabPaths } from '../DeliveryTab/TabPaths';
+import { HeadRow } from '../HeadRow';
 import { RelativeTime } from '../RelativeTime';
 import { ToneWord } from '../Tone';
 import { VerbBar } from '../VerbBar';
@@ -42,13 +43,6 @@ const useStyles = makeStyles<Theme, { tone: Tone }>(theme => ({
     borderTopWidth: 6,
     borderTopStyle: props => (props.tone === 'unknown' ? 'dashed' : 'solid'),
     borderTopColor: props => toneColour(theme, props.tone),
-  },
-  head: {
-    display: 'flex',
-    flexWrap: 'wrap',
-    gap: theme.spacing(1),
-    justifyContent: 'space-between',
-    alignItems: 'baseline',
   },
   grow: { flex: 1 },
 }));
@@ -92,7 +86,7 @@ export function EnvironmentBox(props: EnvironmentBoxProps) {
       data-tone={tone}
       aria-labelledby={titleId}
     >
-      <div className={classes.head}>
+      <HeadRow>
         <Typography variant="h6" component="h3" id={titleId}>
           {target.environment.title}
         </Typography>
@@ -101,7 +95,7 @@ export function EnvironmentBox(props: EnvironmentBoxProps) {
             ? t('pipeline.box.givenBackWord')
             : t(`words.health.${target.health.status}`)}
         </ToneWord>
-      </div>
+      </HeadRow>
       <VersionLine target={target} />
       {active && <ActiveLine deployment={active} />}
       <Warnings target={target} />
