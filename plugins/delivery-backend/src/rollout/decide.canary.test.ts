@@ -531,6 +531,44 @@ describe('what else a canary promises', () => {
     });
   });
 
+  it('one that was never seen down, but ended again and again, is rolled back too', () => {
+    const sim = withStable();
+    sim.start('v2', INDEFINITE);
+    sim.run(30_000);
+    for (let times = 0; times < 3; times++) {
+      expect(sim.outcome).toBeUndefined();
+      sim.world.hide('workloads', 'nobody looks', sim.nowMs);
+      sim.world.crash('v2', 1, sim.nowMs);
+      sim.run(5_000);
+      sim.world.see();
+      sim.run(5_000, () => sim.outcome !== undefined);
+    }
+    expect(sim.outcome).toBe('rolled-back');
+    expect(sim.rollout.reason).toMatchObject({
+      code: 'crash-loop',
+      message: expect.stringMatching(/keeps crashing \(3 restarts\)/),
+    });
+  });
+
+  it('instances that ended long ago do not speak against going back to them', () => {
+    const sim = withStable();
+    for (let times = 0; times < 3; times++) {
+      sim.world.crash('v1', 4, sim.nowMs);
+      sim.run(5_000);
+    }
+    sim.start('v2', canary({ scaleDownDelayMs: 600_000 }));
+    sim.run(300_000, () => sim.outcome !== undefined);
+    expect(sim.outcome).toBe('succeeded');
+    sim.start('v1', canary(), { kind: 'rollback' });
+    sim.run(300_000, () => sim.finished.length > 2);
+    expect(sim.finished.map(({ outcome }) => outcome)).toEqual([
+      'succeeded',
+      'succeeded',
+      'succeeded',
+    ]);
+    expect(sim.record.stable?.generation).toBe('v1');
+  });
+
   it('an instance that runs another digest than the release ends it', () => {
     const sim = withStable();
     sim.world.behave('v2', { digests: { app: 'sha256:moved' } });

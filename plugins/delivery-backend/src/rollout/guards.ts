@@ -4,7 +4,7 @@ import { Draft, isSameAsStable } from './draft';
 import { crashLooping, digestMismatch } from './reasons';
 import { WorldView } from './worldView';
 
-/** An instance that backs off after this many restarts will not get well by waiting. */
+/** An instance that ended this often will not get well by waiting. */
 const CRASH_LOOP_RESTARTS = 3;
 
 /**
@@ -40,12 +40,17 @@ export function guardCandidate(
       }
     }
   }
+  // One that starts quickly may never be seen while it is down, so what is new
+  // is judged by how often it ended. Instances of what once was stable may have
+  // ended long ago.
+  const wasStable = draft.record.promoted.some(
+    promoted => promoted.generation === generation,
+  );
   const looping = state.instances.find(
-    instance =>
-      !instance.ready &&
-      (instance.cause?.code === 'crash-loop' ||
-        (instance.phase === 'backing-off' &&
-          instance.restarts >= CRASH_LOOP_RESTARTS)),
+    ({ ready, restarts, phase, cause }) =>
+      (!ready && cause?.code === 'crash-loop') ||
+      (restarts >= CRASH_LOOP_RESTARTS &&
+        (!wasStable || (!ready && phase === 'backing-off'))),
   );
   if (looping) {
     startAbort(draft, rollout, 'rolled-back', crashLooping(state, looping.id));
