@@ -77,9 +77,13 @@ if [ "${1:-}" = build ]; then
   exit 0
 fi
 
-if [ -n "${SLIPWAY_CLUSTER_FRESH:-}" ]; then
+# Without a mount left (after a reboot, or when everything was killed) the kit
+# ends its processes and stops before it wipes.
+home=${SLIPWAY_CLUSTER_HOME:-$HOME/.cache/slipway-cluster}
+if [ -n "${SLIPWAY_CLUSTER_FRESH:-}" ] && [ -e "$home/data/etcd" ]; then
   say 'wiping what an earlier run left'
-  "$kit" down --wipe >&2
+  "$kit" down --wipe >&2 || true
+  rm -rf "$home/data" "$home/pki" "$home/admin.kubeconfig"
 fi
 say 'bringing a cluster up'
 # A kubelet whose runtime does not answer yet ends, and its node does not come:
