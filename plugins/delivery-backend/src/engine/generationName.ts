@@ -41,13 +41,14 @@ function digestOf(reference: string): Digest {
 export function candidateRole(options: {
   plan: Plan;
   record: TargetRecord;
-  deployment: Pick<Deployment, 'id' | 'kind' | 'releaseId'>;
+  deployment: Pick<Deployment, 'id' | 'kind' | 'releaseId' | 'releaseVersion'>;
 }): GenerationRole {
   const { plan, deployment } = options;
   return {
     generation: generationName(options),
     planId: plan.id,
     releaseId: deployment.releaseId,
+    version: deployment.releaseVersion,
     deploymentId: deployment.id,
     digests: Object.fromEntries(
       Object.entries(plan.images).map(([name, reference]) => [

@@ -7,6 +7,7 @@ import { stopAnalyses } from './analysisRuns';
 import { PAUSE_CEILING_MS, suspendProgress } from './deadlines';
 import {
   currentStep,
+  desiredReplicas,
   desiredShare,
   Draft,
   isReflected,
@@ -204,7 +205,11 @@ export function leaveToDrain(draft: Draft, rollout: RolloutState): void {
   if (!abort) {
     return;
   }
-  if (rollout.goal?.delegated === undefined) {
+  // What was seen to get no traffic and is scaled away already is not kept.
+  if (
+    rollout.goal?.delegated === undefined &&
+    desiredReplicas(draft, candidate.generation) > 0
+  ) {
     draft.record.draining.push({ ...candidate, removeAtMs: draft.nowMs });
   }
   finish(draft, rollout, abort.outcome, {

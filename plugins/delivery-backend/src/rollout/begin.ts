@@ -149,7 +149,7 @@ function supersede(
   } else {
     finish(draft, active, 'superseded', {
       code: 'superseded',
-      message: `Superseded by deployment ${request.deploymentId} of release ${request.candidate.releaseId}`,
+      message: `Superseded by ${nameOf(request.candidate)}`,
     });
   }
   const runs = desiredReplicas(draft, generation) > 0;
@@ -248,17 +248,24 @@ function sayStart(
   superseded: RolloutState | undefined,
   same: boolean,
 ): string {
-  const { releaseId, generation } = rollout.candidate;
+  const { candidate } = rollout;
+  const name = nameOf(candidate);
   if (same) {
-    return `Release ${releaseId} is stable already: nothing to roll`;
+    return `${name} is stable already: nothing to roll`;
   }
   if (!draft.record.stable) {
-    return `First deployment (initial) of release ${releaseId}`;
+    return `First deployment (initial): ${name}`;
   }
-  if (superseded?.candidate.generation === generation) {
-    return `Release ${releaseId} starts again from the first step`;
+  if (superseded?.candidate.generation === candidate.generation) {
+    return `${name} starts again from the first step`;
   }
   return superseded
-    ? `Release ${releaseId} supersedes ${superseded.candidate.releaseId}, whose traffic goes to stable first`
-    : `Rollout of release ${releaseId} begins`;
+    ? `${name} supersedes ${nameOf(
+        superseded.candidate,
+      )}, whose traffic goes to stable first`
+    : `Rollout of ${name} begins`;
+}
+
+function nameOf({ version, releaseId }: GenerationRole): string {
+  return version ?? `release ${releaseId}`;
 }

@@ -97,6 +97,21 @@ describe('what is not known decides nothing', () => {
     expect(sim.outcome).toBe('aborted');
   });
 
+  it('what is scaled away already is not named again when a person ends a way back that is not seen', () => {
+    const sim = stepping();
+    sim.command('abort');
+    sim.run(60_000, () => sim.rollout.goal?.replicas === 0);
+    expect(sim.replicas('v2')).toBeUndefined();
+    sim.world.freeze(sim.nowMs);
+    sim.run(130_000);
+    expect(sim.rollout.paused?.detail?.code).toBe('abort-not-verified');
+    sim.command('abort');
+    sim.tick();
+    expect(sim.outcome).toBe('aborted');
+    expect(sim.replicas('v2')).toBeUndefined();
+    expect(sim.record.draining).toEqual([]);
+  });
+
   it('the world may be ahead of a record that was restored', () => {
     const sim = stepping();
     sim.verdictOf = () => ({ verdict: 'pass' });

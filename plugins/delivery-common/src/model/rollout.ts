@@ -19,6 +19,8 @@ export interface GenerationRole {
   generation: string;
   planId: string;
   releaseId: string;
+  /** Of the release, for people; absent in records of an older Slipway. */
+  version?: string;
   deploymentId: string;
   /** Digest per image name of the definition. */
   digests: Record<string, Digest>;
