@@ -18,16 +18,20 @@ import {
 
 jest.setTimeout(240_000);
 
-const SECRET = { apiVersion: 'v1', kind: 'Secret', name: 'lifetime' };
+/** The Secret that a token ends with; it has to lie beside the account. */
+const lifetimeOf = ({ account, namespace }: TestCluster) => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  name: `lifetime-of-${namespace}`,
+  namespace: account.namespace,
+});
 
 /** A token of the engine's service account that ends together with a Secret. */
-async function mortalToken({ client, namespace }: TestCluster) {
+async function mortalToken(world: TestCluster) {
+  const { client, account } = world;
+  const { apiVersion, kind, ...metadata } = lifetimeOf(world);
   const secret = await client.create(
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: SECRET.name, namespace },
-    },
+    { apiVersion, kind, metadata },
     { fieldManager: 'slipway-test' },
     quiet,
   );
@@ -35,7 +39,7 @@ async function mortalToken({ client, namespace }: TestCluster) {
   const { status } = await client.raw<{ status: { token: string } }>(
     {
       method: 'POST',
-      path: `/api/v1/namespaces/${namespace}/serviceaccounts/slipway/token`,
+      path: `/api/v1/namespaces/${account.namespace}/serviceaccounts/${account.name}/token`,
       body: {
         apiVersion: 'authentication.k8s.io/v1',
         kind: 'TokenRequest',
@@ -66,6 +70,7 @@ describeOnCluster('A token that is good no longer', () => {
     await bringFirst(engine);
   });
   afterAll(async () => {
+    await engine?.world.client.delete(lifetimeOf(engine.world), {}, quiet);
     await engine?.close();
     await rm(directory, { recursive: true, force: true });
   });
@@ -74,11 +79,7 @@ describeOnCluster('A token that is good no longer', () => {
     const { world } = engine;
     const id = await pausedCanary(engine, 'renewed');
     const load = engine.load();
-    await world.client.delete(
-      { ...SECRET, namespace: world.namespace },
-      {},
-      quiet,
-    );
+    await world.client.delete(lifetimeOf(world), {}, quiet);
     // The API server believes a token for some seconds after its end.
     const blind = await engine.told(id, 'world-unknown');
     expect(blind.reason).toMatchObject({
@@ -110,7 +111,7 @@ describeOnCluster('A token that is good no longer', () => {
         'GET',
         target.replace(/\/environ.*/, '/overview'),
       );
-      return !/401/.test(JSON.stringify(after));
+      return !/401 Unauthorized/.test(JSON.stringify(after));
     });
   });
 });

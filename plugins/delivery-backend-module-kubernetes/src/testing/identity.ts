@@ -19,8 +19,12 @@ import {
 const TOKEN_SECONDS = 3 * 3_600;
 const manager = { fieldManager: 'slipway-test' };
 
-/** The service account of the module's manifests, in a namespace of tests. */
+/**
+ * The service account of the module's manifests. Like theirs it is not of the
+ * namespace that is deployed to, and does not end with it.
+ */
 export interface TestIdentity {
+  account: Subject & { namespace: string };
   /** As a cluster of Backstage's configuration is described. */
   settings: { url: string; caData: string; serviceAccountToken: string };
   endpoint: EndpointSource;
@@ -28,7 +32,7 @@ export interface TestIdentity {
   remove(): Promise<void>;
 }
 
-/** Gives a new service account the rights of the manifests, and no others. */
+/** Gives a new service account the rights of the manifests in a namespace, and no others. */
 export async function createTestIdentity(options: {
   admin: KubeClient;
   kubeConfig: KubeConfig;
@@ -36,10 +40,10 @@ export async function createTestIdentity(options: {
   signal: AbortSignal;
 }): Promise<TestIdentity> {
   const { admin, namespace, signal } = options;
-  const subject: Subject = {
-    kind: 'ServiceAccount',
-    name: 'slipway',
-    namespace,
+  const subject = {
+    kind: 'ServiceAccount' as const,
+    name: `slipway-of-${namespace}`,
+    namespace: 'default',
   };
   const watched = [...WATCHED_RIGHTS, ...CLUSTER_RIGHTS];
   const name = `slipway-watch-${namespace}`;
@@ -47,7 +51,7 @@ export async function createTestIdentity(options: {
   const account: KubeObject = {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
-    metadata: { name: subject.name, namespace },
+    metadata: { name: subject.name, namespace: subject.namespace },
   };
   for (const object of [
     account,
@@ -63,7 +67,7 @@ export async function createTestIdentity(options: {
   const { status } = await admin.raw<{ status: { token: string } }>(
     {
       method: 'POST',
-      path: `/api/v1/namespaces/${namespace}/serviceaccounts/${subject.name}/token`,
+      path: `/api/v1/namespaces/${subject.namespace}/serviceaccounts/${subject.name}/token`,
       body: {
         apiVersion: 'authentication.k8s.io/v1',
         kind: 'TokenRequest',
@@ -82,6 +86,7 @@ export async function createTestIdentity(options: {
     headers: { Authorization: `Bearer ${status.token}` },
   };
   return {
+    account: subject,
     settings: {
       url: server,
       caData: Buffer.from(String(ca)).toString('base64'),
@@ -89,7 +94,7 @@ export async function createTestIdentity(options: {
     },
     endpoint: { current: async () => endpoint, renew: () => undefined },
     async remove() {
-      for (const object of ofCluster) {
+      for (const object of [...ofCluster, account]) {
         await admin.delete(refOf(object), {}, signal);
       }
     },

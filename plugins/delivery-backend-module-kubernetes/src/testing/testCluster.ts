@@ -22,7 +22,7 @@ import {
 } from '../client';
 import { ClusterAccess } from '../clusterAccess';
 import { readClusterSettings } from './describeOnCluster';
-import { createTestIdentity } from './identity';
+import { createTestIdentity, TestIdentity } from './identity';
 import { createTestImages } from './images';
 import { TestManifestOptions, testManifests } from './manifests';
 import { TestServiceOptions } from './service';
@@ -55,7 +55,9 @@ export interface TestCluster {
   client: KubeClient;
   namespace: string;
   /** What `cluster` signs in with, as a kubernetes configuration of Backstage has it. */
-  settings: { url: string; caData: string; serviceAccountToken: string };
+  settings: TestIdentity['settings'];
+  /** Whose token that is. */
+  account: TestIdentity['account'];
   registry: RegistryAccess;
   /** `undefined`: the cluster has no Gateway that the tests can use. */
   gatewayUrl?: string;
@@ -174,6 +176,7 @@ export async function openTestCluster(): Promise<TestCluster> {
       namespaceOf: async () => namespace,
     },
     settings: identity.settings,
+    account: identity.account,
     client,
     namespace,
     registry,
