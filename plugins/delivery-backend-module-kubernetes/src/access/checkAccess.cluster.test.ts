@@ -26,7 +26,7 @@ describeOnCluster('The check of a cluster', () => {
     expect(checks.filter(({ status }) => status === 'missing')).toEqual([]);
     expect(checks.find(({ id }) => id === 'rights')).toMatchObject({
       status: 'ok',
-      message: `slipway has all that is needed`,
+      message: `${world.account.name} has all that is needed`,
     });
     expect(
       checks.find(({ id }) => id === `rights:${world.namespace}`),
@@ -40,7 +40,7 @@ describeOnCluster('The check of a cluster', () => {
     expect(first).toMatchObject({
       id: 'rights:default',
       message: expect.stringContaining(
-        'slipway may not create, patch, delete deployments.apps, which is needed to bring up, scale and remove generations',
+        `${world.account.name} may not create, patch, delete deployments.apps, which is needed to bring up, scale and remove generations`,
       ),
     });
     // What a person would paste, but into our own namespace.

@@ -12,11 +12,14 @@ import {
   EndpointSource,
   KubeClient,
   KubeObject,
+  isConflict,
   kubeConfigEndpoint,
   refOf,
 } from '../client';
 
 const TOKEN_SECONDS = 3 * 3_600;
+/** Stays: the next suites need it too. */
+const ACCOUNTS = 'slipway-accounts-of-tests';
 const manager = { fieldManager: 'slipway-test' };
 
 /**
@@ -43,7 +46,7 @@ export async function createTestIdentity(options: {
   const subject = {
     kind: 'ServiceAccount' as const,
     name: `slipway-of-${namespace}`,
-    namespace: 'default',
+    namespace: ACCOUNTS,
   };
   const watched = [...WATCHED_RIGHTS, ...CLUSTER_RIGHTS];
   const name = `slipway-watch-${namespace}`;
@@ -53,6 +56,11 @@ export async function createTestIdentity(options: {
     kind: 'ServiceAccount',
     metadata: { name: subject.name, namespace: subject.namespace },
   };
+  await createOnce(
+    admin,
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: ACCOUNTS } },
+    signal,
+  );
   for (const object of [
     account,
     ...ofCluster,
@@ -99,4 +107,18 @@ export async function createTestIdentity(options: {
       }
     },
   };
+}
+
+async function createOnce(
+  admin: KubeClient,
+  object: KubeObject,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await admin.create(object, manager, signal);
+  } catch (error) {
+    if (!isConflict(error)) {
+      throw error;
+    }
+  }
 }

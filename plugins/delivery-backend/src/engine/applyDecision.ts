@@ -61,7 +61,9 @@ function begin(changes: Changes, turn: Turn) {
   });
   changes.event({
     type: 'deployment-started',
-    message: `${deployment.releaseVersion}: ${deployment.cause}`,
+    message: deployment.cause.startsWith(deployment.releaseVersion)
+      ? deployment.cause
+      : `${deployment.releaseVersion}: ${deployment.cause}`,
     deploymentId: deployment.id,
     actor: deployment.createdBy,
   });

@@ -309,7 +309,7 @@ describe('a deployment', () => {
     expect(open[0]).toMatchObject({
       releaseId: 'r2',
       kind: 'deploy',
-      cause: `Retry of ${second.id}: it was DNS`,
+      cause: `Retry of ${aborted.releaseVersion}, aborted before: it was DNS`,
     });
     expect((await driver.ended(open[0].id)).status).toBe('succeeded');
     expect(await driver.deployment(second.id)).toEqual(aborted);

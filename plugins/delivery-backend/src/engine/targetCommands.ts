@@ -247,7 +247,9 @@ function retry(
     },
     kind: ended.kind,
     actor: command.actor,
-    cause: `Retry of ${ended.id}${because(command)}`,
+    cause: `Retry of ${ended.releaseVersion}, ${
+      ended.outcome?.replace('-', ' ') ?? 'not ended'
+    } before${because(command)}`,
     idempotencyKey: `command:${command.id}`,
     // A rollback goes back to the same plan; a deployment is rendered again.
     ...(ended.kind === 'deploy' ? {} : { planId: ended.planId }),
