@@ -163,14 +163,24 @@ export async function insertMeasurements(
   tx: StoreTx,
   measured: Array<{ deploymentId: string; rows: Measurement[] }>,
 ): Promise<void> {
+  // One look may measure several windows of a metric: a window that had no
+  // data is asked for again. Their order tells them apart, a millisecond each,
+  // and the same rows get the same keys when they are written again.
+  const sameLook = new Map<string, number>();
   const rows = measured.flatMap(({ deploymentId, rows: ofDeployment }) =>
-    ofDeployment.map(row => ({
-      deployment_id: deploymentId,
-      analysis_id: row.analysisId,
-      metric: row.metric,
-      at_ms: row.atMs,
-      data: JSON.stringify(row),
-    })),
+    ofDeployment.map(row => {
+      const { analysisId, metric, atMs } = row;
+      const look = JSON.stringify([deploymentId, analysisId, metric, atMs]);
+      const before = sameLook.get(look) ?? 0;
+      sameLook.set(look, before + 1);
+      return {
+        deployment_id: deploymentId,
+        analysis_id: analysisId,
+        metric,
+        at_ms: atMs + before,
+        data: JSON.stringify(row),
+      };
+    }),
   );
   if (rows.length === 0) {
     return;

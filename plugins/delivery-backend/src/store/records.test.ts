@@ -227,6 +227,8 @@ describe.each(databases.eachSupportedId())('records on %s', databaseId => {
       verdict: 'pass',
     });
     const rows = [
+      // Two windows of one look: the first is asked for again.
+      { ...measurement('a', 30), fromMs: 10, toMs: 20 },
       measurement('a', 30),
       measurement('a', 10),
       measurement('b', 20),
@@ -235,10 +237,10 @@ describe.each(databases.eachSupportedId())('records on %s', databaseId => {
     await store.deployments.addMeasurements(deployment.id, rows);
     await expect(
       store.deployments.measurements(deployment.id),
-    ).resolves.toEqual([rows[1], rows[2], rows[0]]);
+    ).resolves.toEqual([rows[2], rows[3], rows[0], rows[1]]);
     await expect(
       store.deployments.measurements(deployment.id, 'b'),
-    ).resolves.toEqual([rows[2]]);
+    ).resolves.toEqual([rows[3]]);
 
     const event = (id: string, atMs: number) => ({
       id,
