@@ -7,7 +7,6 @@ import { stopAnalyses } from './analysisRuns';
 import { PAUSE_CEILING_MS, suspendProgress } from './deadlines';
 import {
   currentStep,
-  desiredReplicas,
   desiredShare,
   Draft,
   isReflected,
@@ -17,6 +16,7 @@ import {
   wakeAt,
 } from './draft';
 import { delegatedKey } from './delegated';
+import { drainCandidate } from './drain';
 import { finish } from './finish';
 import { goingBackIsLate, stableUnavailable } from './reasons';
 
@@ -201,17 +201,11 @@ function checkAbortDeadline(draft: Draft, rollout: RolloutState): boolean {
  * copy that serves, and takes it away when it gets no traffic any more.
  */
 export function leaveToDrain(draft: Draft, rollout: RolloutState): void {
-  const { abort, candidate } = rollout;
+  const { abort } = rollout;
   if (!abort) {
     return;
   }
-  // What was seen to get no traffic and is scaled away already is not kept.
-  if (
-    rollout.goal?.delegated === undefined &&
-    desiredReplicas(draft, candidate.generation) > 0
-  ) {
-    draft.record.draining.push({ ...candidate, removeAtMs: draft.nowMs });
-  }
+  drainCandidate(draft, rollout);
   finish(draft, rollout, abort.outcome, {
     ...abort.reason,
     message: `${abort.reason.message} (${

@@ -6,6 +6,7 @@ import {
   StepState,
 } from '@slipway/backstage-plugin-delivery-common';
 import { activeRollout, desiredReplicas, Draft, note } from './draft';
+import { drainCandidate } from './drain';
 import { finish } from './finish';
 import { withHooks } from './hooks';
 import { lower } from './lower';
@@ -137,12 +138,10 @@ function supersede(
   draft: Draft,
   request: RolloutRequest,
 ): RolloutState | undefined {
-  const { record, nowMs } = draft;
   const active = activeRollout(draft);
   if (!active) {
     return undefined;
   }
-  const { generation } = active.candidate;
   if (active.phase === 'aborting' && active.abort) {
     // It was judged already; a newer release does not make that undone.
     finish(draft, active, active.abort.outcome, active.abort.reason);
@@ -152,16 +151,7 @@ function supersede(
       message: `Superseded by ${nameOf(request.candidate)}`,
     });
   }
-  const runs = desiredReplicas(draft, generation) > 0;
-  if (
-    runs &&
-    // What is in place is replaced by what comes next; it is no copy to drain.
-    active.goal?.delegated === undefined &&
-    generation !== record.stable?.generation &&
-    !record.draining.some(role => role.generation === generation)
-  ) {
-    record.draining.push({ ...active.candidate, removeAtMs: nowMs });
-  }
+  drainCandidate(draft, active);
   return active;
 }
 

@@ -1,5 +1,15 @@
-import { TargetRecord } from '@slipway/backstage-plugin-delivery-common';
-import { Draft, isReflected, LOOK_AGAIN_MS, note, wakeAt } from './draft';
+import {
+  RolloutState,
+  TargetRecord,
+} from '@slipway/backstage-plugin-delivery-common';
+import {
+  desiredReplicas,
+  Draft,
+  isReflected,
+  LOOK_AGAIN_MS,
+  note,
+  wakeAt,
+} from './draft';
 
 /*
  * What served before is kept for an instant way back until its delay has
@@ -25,6 +35,25 @@ export function limitDraining(
       ? { ...role, removeAtMs: Math.min(role.removeAtMs, nowMs) }
       : role,
   );
+}
+
+/**
+ * Leaves the candidate of a rollout that ends to the drain, as far as it is a
+ * copy that is still asked for. What is in place is none: it is replaced by
+ * what comes next.
+ */
+export function drainCandidate(draft: Draft, rollout: RolloutState): void {
+  const { record, nowMs } = draft;
+  const { candidate, goal } = rollout;
+  const { generation } = candidate;
+  if (
+    goal?.delegated === undefined &&
+    desiredReplicas(draft, generation) > 0 &&
+    generation !== record.stable?.generation &&
+    !record.draining.some(role => role.generation === generation)
+  ) {
+    record.draining.push({ ...candidate, removeAtMs: nowMs });
+  }
 }
 
 /** Takes away what has drained. */
